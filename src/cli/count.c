@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Counting ahead for the progress bar: see count.h. */
+#include "cli/count.h"
+
+#include <stdlib.h>
+
+static void *count_items(void *argument)
+{
+	struct count *count = argument;
+	struct iobatch_items items = iobatch_source_items(count->source);
+	void *object = malloc(items.stride);
+	uint64_t total = 0;
+	ssize_t size = -1;
+
+	while (object && !atomic_load(&count->stop)) {
+		size = items.next(items.context, object);
+		if (size <= 0)
+			break;
+		total++;
+	}
+	if (size == 0)
+		atomic_store(&count->total, total);
+	free(object);
+	return NULL;
+}
+
+void count_start(struct count *count, const struct iobatch_walk_options *walk)
+{
+	atomic_init(&count->stop, false);
+	atomic_init(&count->total, UINT64_MAX);
+	count->source = NULL;
+	if (iobatch_source_walk(walk, &count->source))
+		return;
+	if (pthread_create(&count->thread, NULL, count_items, count)) {
+		iobatch_source_free(count->source);
+		count->source = NULL;
+	}
+}
+
+void count_stop(struct count *count)
+{
+	if (!count->source)
+		return;
+	atomic_store(&count->stop, true);
+	pthread_join(count->thread, NULL);
+	iobatch_source_free(count->source);
+	count->source = NULL;
+}
+
+struct iobatch_progress count_apply(struct count *count, const struct iobatch_progress *now)
+{
+	struct iobatch_progress progress = *now;
+	uint64_t total;
+
+	if (now->total_is_final || !count->source)
+		return progress;
+	total = atomic_load(&count->total);
+	if (total == UINT64_MAX || total < now->processed + now->pending)
+		return progress;
+	progress.pending = total - now->processed;
+	progress.total_is_final = true;
+	return progress;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* Jobs and items in words: see describe.h. */
+#include "cli/describe.h"
+
+#include "cli/escape.h"
+#include "job/job.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_name(const char *name, FILE *file)
+{
+	char *text = escape_text(name, strlen(name));
+
+	fputs(text ? text : "?", file);
+	free(text);
+}
+
+static void describe_source(const struct job *job, FILE *file)
+{
+	switch (job->source) {
+	case JOB_SOURCE_WALK:
+		fputs("walk ", file);
+		print_name(job->walk.root, file);
+		break;
+	case JOB_SOURCE_GLOB:
+		fputs("glob ", file);
+		print_name(job->glob_pattern, file);
+		break;
+	case JOB_SOURCE_LIST:
+		fputs("list ", file);
+		print_name(strcmp(job->list_file, "-") ? job->list_file : "of standard input",
+		           file);
+		break;
+	case JOB_SOURCE_RANGE:
+		fputs("range of ", file);
+		print_name(job->range.path, file);
+		break;
+	}
+}
+
+void describe_work(const struct job *job, FILE *file)
+{
+	switch (job->processor) {
+	case JOB_PROCESSOR_HASH:
+		fprintf(file, "hash %s", iobatch_hash_name(job->hash.algorithm));
+		break;
+	case JOB_PROCESSOR_COPY:
+		fputs("copy", file);
+		break;
+	case JOB_PROCESSOR_READ:
+		fputs("read", file);
+		break;
+	case JOB_PROCESSOR_NOP:
+		fputs("nop", file);
+		break;
+	case JOB_PROCESSOR_STEPS:
+		for (unsigned i = 0; i < job->op_count; i++)
+			fprintf(file, "%s%s", i ? ", " : "",
+			        iobatch_op_info(job->ops[i].opcode)->name);
+		break;
+	}
+}
+
+void describe_job(const struct job *job, FILE *file)
+{
+	print_name(job->name, file);
+	fputs(": ", file);
+	describe_source(job, file);
+	fputs("; ", file);
+	describe_work(job, file);
+	if (job->processor == JOB_PROCESSOR_COPY) {
+		fputs(" to ", file);
+		print_name(job->copy.destination, file);
+	}
+	if (job->processor == JOB_PROCESSOR_HASH && job->hash.manifest) {
+		fputs(" into ", file);
+		print_name(job->hash.manifest, file);
+	}
+	fprintf(file, "; %" PRIu32 " items a batch, %" PRIu32 " batches at once",
+	        job->options.batch_size, job->options.max_concurrent);
+	if (job->options.timeout_ms)
+		fprintf(file, ", timeout %" PRIu64 " ms", job->options.timeout_ms);
+	if (job->options.delay_ms)
+		fprintf(file, ", delay %" PRIu64 " ms", job->options.delay_ms);
+	if (job->options.retries)
+		fprintf(file, ", %" PRIu32 " %s", job->options.retries,
+		        job->options.retries == 1 ? "retry" : "retries");
+	if (job->options.executor == IOBATCH_EXECUTOR_SIMULATED)
+		fputs(", simulated", file);
+}
+
+char *describe_item(const struct iobatch_file *item, size_t *ret_length)
+{
+	char *name;
+	int length;
+
+	if (!item->length) {
+		name = malloc(item->path_length + 1u);
+		if (!name)
+			return NULL;
+		memcpy(name, item->path, item->path_length + 1u);
+		*ret_length = item->path_length;
+		return name;
+	}
+	length = asprintf(&name, "%s [%" PRIu64 ", +%" PRIu64 "]", item->path, item->offset,
+	                  item->length);
+	if (length < 0)
+		return NULL;
+	*ret_length = (size_t)length;
+	return name;
+}
+
+const char *describe_op(int opcode)
+{
+	const struct iobatch_op_info *info = opcode < 0 ? NULL : iobatch_op_info((unsigned)opcode);
+
+	return info ? info->name : "";
+}

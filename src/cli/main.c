@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command: finds which of its commands is meant and hands the rest of the arguments to it. Also
+ * what must hold for all of them: standard descriptors that are open, writes that fail instead of
+ * killing, and an exit code that tells of output that was lost.
+ */
+#include "cli/cli.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <iobatch.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct command {
+	const char *name;
+	char *full_name; /* as it stands in usage messages */
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{"run", (char[]){"iobatch run"}, cli_run},
+	{"check", (char[]){"iobatch check"}, cli_check},
+	{"ops", (char[]){"iobatch ops"}, cli_ops},
+	{"doctor", (char[]){"iobatch doctor"}, cli_doctor},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const char doc[] =
+	"Run the same chain of I/O operations over many items, in batches, on io_uring.\v"
+	"Commands:\n"
+	"  run JOB.yaml    run a job\n"
+	"  check JOB.yaml  check a job file without running it\n"
+	"  ops             list the operations, and which of them this kernel has\n"
+	"  doctor          say whether io_uring can be used here, and if not, what to do\n"
+	"\n"
+	"Each has a --help of its own.\n"
+	"\n"
+	"Examples:\n"
+	"  iobatch run quickstart.yaml\n"
+	"  iobatch run quickstart.yaml --set options.batch_size=128 --result result.json";
+
+/* Stops at the command: what follows is the command's. */
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	int *first = state->input;
+
+	(void)argument;
+	switch (key) {
+	case ARGP_KEY_ARG:
+		*first = state->next - 1;
+		state->next = state->argc;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "a command is missing: run, check, ops or doctor");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/*
+ * Makes sure that descriptors 0 to 2 are taken, so that no file of the run gets one of them and is
+ * written over by messages. They are opened the wrong way round: using them is an error.
+ */
+static void hold_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+		    open("/dev/null", fd ? O_RDONLY : O_WRONLY) < 0)
+			_exit(CLI_MACHINE);
+}
+
+/* Runs at the end, also after --help: what stdout did not take must not look like success. */
+static void close_stdout(void)
+{
+	if (!fclose(stdout))
+		return;
+	cli_complain("standard output: %s", strerror(errno));
+	_exit(CLI_FAILED);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {NULL, parse_option, "COMMAND [ARGUMENT...]", doc, NULL,
+	                                 NULL, NULL};
+	static char version[64];
+	int first = 0;
+
+	hold_standard_descriptors();
+	signal(SIGPIPE, SIG_IGN);
+	atexit(close_stdout);
+	snprintf(version, sizeof(version), "iobatch %s", iobatch_version());
+	argp_program_version = version;
+	argp_err_exit_status = CLI_USAGE;
+	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &first))
+		return CLI_USAGE;
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (strcmp(argv[first], commands[i].name))
+			continue;
+		argv[first] = commands[i].full_name;
+		return commands[i].run(argc - first, argv + first);
+	}
+	cli_complain("%s is not a command; there are run, check, ops and doctor", argv[first]);
+	return CLI_USAGE;
+}

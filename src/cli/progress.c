@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* Progress on stderr: see progress.h. */
+#include "cli/progress.h"
+
+#include "cli/escape.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define REDRAW_MS 100
+#define COLUMNS_DEFAULT 80
+#define ERASE_TO_END "\033[K"
+
+int progress_parse_mode(const char *word, enum progress_mode *ret_mode)
+{
+	static const char *const words[] = {
+		[PROGRESS_AUTO] = "auto",
+		[PROGRESS_BAR] = "bar",
+		[PROGRESS_JSON] = "json",
+		[PROGRESS_NONE] = "none",
+	};
+
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!strcmp(word, words[i])) {
+			*ret_mode = (enum progress_mode)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+/* What stderr does not take is lost: a run does not fail because nobody watches it. */
+static void put(const char *text, size_t length)
+{
+	if (write(STDERR_FILENO, text, length) < 0) {
+		/* See above. */
+	}
+}
+
+static size_t columns(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) || !size.ws_col)
+		return COLUMNS_DEFAULT;
+	return size.ws_col;
+}
+
+static void draw_bar(struct progress *progress, const struct iobatch_progress *now)
+{
+	struct iobatch_progress counted = count_apply(&progress->count, now);
+	char line[BAR_COLUMNS_MAX + 16];
+	size_t length;
+
+	bar_sample(&progress->rates, now);
+	line[0] = '\r';
+	/* The last column stays free: some terminals wrap as soon as it is filled. */
+	length = 1 + bar_render(line + 1, columns() - 1, &counted, &progress->rates);
+	memcpy(line + length, ERASE_TO_END, sizeof(ERASE_TO_END) - 1);
+	put(line, length + sizeof(ERASE_TO_END) - 1);
+	progress->drawn = true;
+}
+
+static void print_json(const struct iobatch_progress *now)
+{
+	char line[512];
+	int length = snprintf(
+		line, sizeof(line),
+		"{\"processed\": %" PRIu64 ", \"successful\": %" PRIu64 ", \"failed\": %" PRIu64
+		", \"pending\": %" PRIu64 ", \"current_batch\": %" PRIu64
+		", \"total_batches\": %" PRIu64 ", \"total_is_final\": %s, \"bytes\": %" PRIu64
+		", \"retries\": %" PRIu64 ", \"elapsed_ms\": %.3f}\n",
+		now->processed, now->successful, now->failed, now->pending, now->current_batch,
+		now->total_batches, now->total_is_final ? "true" : "false", now->bytes,
+		now->retries, (double)now->elapsed_ns / 1e6);
+
+	put(line, (size_t)length);
+}
+
+void progress_show(struct progress *progress, const struct iobatch_progress *now)
+{
+	if (progress->mode == PROGRESS_BAR)
+		draw_bar(progress, now);
+	else if (progress->mode == PROGRESS_JSON)
+		print_json(now);
+}
+
+void progress_init(struct progress *progress, enum progress_mode mode,
+                   const struct iobatch_walk_options *walk, struct iobatch_options *options)
+{
+	if (mode == PROGRESS_AUTO)
+		mode = isatty(STDERR_FILENO) ? PROGRESS_BAR : PROGRESS_SUMMARY;
+	*progress = (struct progress){.mode = mode};
+	options->progress_interval_ms = REDRAW_MS;
+	if (mode == PROGRESS_BAR && walk)
+		count_start(&progress->count, walk);
+}
+
+void progress_deinit(struct progress *progress)
+{
+	count_stop(&progress->count);
+}
+
+void progress_clear(struct progress *progress)
+{
+	if (progress->drawn)
+		put("\r" ERASE_TO_END, sizeof("\r" ERASE_TO_END) - 1);
+	progress->drawn = false;
+}
+
+void progress_finish(struct progress *progress, const char *job,
+                     const struct iobatch_result *result)
+{
+	double seconds = result->processing_time_ms / 1e3;
+	char bytes[32], rate[32], duration[32], *name, *line;
+	int length;
+
+	progress_clear(progress);
+	if (progress->mode != PROGRESS_BAR && progress->mode != PROGRESS_SUMMARY)
+		return;
+	bar_format_bytes(bytes, sizeof(bytes), (double)result->bytes);
+	bar_format_bytes(rate, sizeof(rate), seconds > 0 ? (double)result->bytes / seconds : 0);
+	bar_format_duration(duration, sizeof(duration), seconds);
+	name = escape_text(job, strlen(job));
+	if (!name)
+		return;
+	length = asprintf(
+		&line, "%s: %" PRIu64 " successful, %" PRIu64 " failed, %s in %s (%.0f/s, %s/s)\n",
+		name, result->successful, result->failed, bytes, duration,
+		seconds > 0 ? (double)result->total_processed / seconds : 0, rate);
+	free(name);
+	if (length < 0)
+		return;
+	put(line, (size_t)length);
+	free(line);
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An item's way through its attempts: start (when there are buffers for it), the processor's
+ * chains, closing what is left open, the processor's clean-up after a failure, then the next
+ * attempt or the item's outcome.
+ *
+ * Invariant: an item is settled exactly once, when nothing of it is in flight and it holds no file
+ * and no buffer.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "engine/engine.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+
+static const struct iobatch_error bad_chain = {
+	.name = "EBADCHAIN",
+	.message = "the processor has asked for an op that cannot be carried out",
+};
+
+static void settle(struct reaper *reaper, struct slot *slot)
+{
+	const struct iobatch_processor *processor = reaper->run->processor;
+	struct iobatch_outcome outcome = {
+		.index = slot->item.index,
+		.object = slot->item.object,
+		.object_size = slot->item.object_size,
+		.error = slot->error,
+		.opcode = slot->error ? slot->failed_opcode : -1,
+		.attempts = slot->item.attempt,
+		.bytes = slot->item.bytes,
+	};
+
+	if (slot->error == IOBATCH_OWN_ERROR) {
+		outcome.error_name = slot->own_error->name;
+		outcome.message = slot->own_error->message;
+	} else if (slot->error) {
+		outcome.error_name = strerrorname_np(-slot->error);
+		outcome.message = strerrordesc_np(-slot->error);
+	}
+	if (processor->settled) {
+		int result = processor->settled(processor->context, &slot->item, &outcome);
+
+		if (result < 0 && !outcome.error) {
+			outcome.error = result;
+			outcome.error_name = strerrorname_np(-result);
+			outcome.message = strerrordesc_np(-result);
+		}
+	}
+	tally_settle(reaper, &outcome);
+	reaper_settled(reaper, slot);
+}
+
+/* The attempt is over and has left nothing behind. */
+static void finish_attempt(struct reaper *reaper, struct slot *slot)
+{
+	const struct iobatch_options *options = &reaper->run->options;
+
+	slot->phase = SLOT_IDLE;
+	pool_release(&reaper->pool, slot);
+	if (!slot->error || slot->item.attempt > options->retries) {
+		settle(reaper, slot);
+		return;
+	}
+	reaper->part.retries++;
+	if (options->backoff_ms == 0)
+		queue_push(&reaper->ready, slot);
+	else if (reaper_timer(reaper, id_make(ID_BACKOFF, slot->number, slot->generation, 0),
+	                      options->backoff_ms * NS_PER_MS) < 0)
+		queue_push(&reaper->resting, slot);
+}
+
+/* The chain that is to be filled, empty. */
+static struct iobatch_chain *empty_chain(struct slot *slot)
+{
+	struct iobatch_chain *chain = &slot->chains[slot->current ^ 1];
+
+	chain->count = 0;
+	chain->unordered = false;
+	return chain;
+}
+
+static void run_chain(struct reaper *reaper, struct slot *slot)
+{
+	slot->current ^= 1;
+	chain_start(reaper, slot);
+}
+
+static void clean_up(struct reaper *reaper, struct slot *slot)
+{
+	const struct iobatch_processor *processor = reaper->run->processor;
+	struct iobatch_chain *chain;
+
+	if (!slot->error || !processor->cleanup) {
+		finish_attempt(reaper, slot);
+		return;
+	}
+	slot->phase = SLOT_CLEANUP;
+	chain = empty_chain(slot);
+	if (processor->cleanup(processor->context, &slot->item, chain) == IOBATCH_MORE &&
+	    chain->count > 0) {
+		chain->unordered = false;
+		run_chain(reaper, slot);
+	} else {
+		finish_attempt(reaper, slot);
+	}
+}
+
+/* The processor has no more chains, or the attempt has failed. */
+static void end_attempt(struct reaper *reaper, struct slot *slot)
+{
+	struct iobatch_chain *chain;
+
+	if (!slot->files_open) {
+		clean_up(reaper, slot);
+		return;
+	}
+	slot->phase = SLOT_CLOSING;
+	chain = empty_chain(slot);
+	chain->unordered = true;
+	for (unsigned file = 0; file < FILES_MAX; file++) {
+		if (slot->files_open & 1u << file)
+			chain->ops[chain->count++] = iobatch_op_close((int)file);
+	}
+	run_chain(reaper, slot);
+}
+
+/* Can the ops of a chain be carried out as they stand? */
+static bool chain_is_sound(const struct reaper *reaper, const struct iobatch_chain *chain)
+{
+	if (chain->count == 0)
+		return false;
+	for (unsigned i = 0; i < chain->count; i++) {
+		const struct iobatch_op *op = &chain->ops[i];
+
+		if (op->opcode >= IOBATCH_OP_COUNT)
+			return false;
+		if (!op_is(op, OP_USES_FILE | OP_OPENS_FILE | OP_CLOSES_FILE))
+			continue;
+		if (op->file >= (int)reaper->run->processor->files_max)
+			return false;
+		if (op->file < 0 && op_is(op, OP_OPENS_FILE | OP_CLOSES_FILE))
+			return false;
+	}
+	return true;
+}
+
+/* Asks the processor what comes next. */
+static void next_chain(struct reaper *reaper, struct slot *slot)
+{
+	const struct iobatch_processor *processor = reaper->run->processor;
+	struct iobatch_chain *chain = empty_chain(slot);
+	int result;
+
+	result = processor->next(processor->context, &slot->item, slot_chain(slot), chain);
+	if (result == IOBATCH_MORE) {
+		if (chain_is_sound(reaper, chain)) {
+			run_chain(reaper, slot);
+			return;
+		}
+		result = iobatch_item_fail(&slot->item, &bad_chain);
+	}
+	if (result < 0) {
+		slot->error = result;
+		slot->failed_opcode = -1;
+	}
+	end_attempt(reaper, slot);
+}
+
+void attempt_admit(struct reaper *reaper, struct slot *slot)
+{
+	const struct run *run = reaper->run;
+	const struct iobatch_processor *processor = run->processor;
+
+	pool_reserve(&reaper->pool, slot, processor->buffers_min);
+	slot->phase = SLOT_RUNNING;
+	slot->error = 0;
+	slot->failed_opcode = -1;
+	slot->own_error = NULL;
+	slot->item.attempt++;
+	slot->item.bytes = 0;
+	if (processor->state_size)
+		memset(slot->item.state, 0, processor->state_size);
+	if (run->options.timeout_ms)
+		slot->deadline_ns = reaper->now_ns + run->options.timeout_ms * NS_PER_MS;
+	/* Always the same chain first: short attempts then touch one of the two only. */
+	slot->current = 0;
+	slot_chain(slot)->count = 0;
+	next_chain(reaper, slot);
+}
+
+void attempt_start(struct reaper *reaper, struct slot *slot)
+{
+	unsigned buffers_min = reaper->run->processor->buffers_min;
+
+	/* All or nothing, and in turn: attempts that held some and waited for more could block each
+	 * other. */
+	if (buffers_min > 0 && (reaper->starving.first || reaper->pool.free_count < buffers_min))
+		queue_push(&reaper->starving, slot);
+	else
+		attempt_admit(reaper, slot);
+}
+
+void attempt_chain_ended(struct reaper *reaper, struct slot *slot)
+{
+	assert(slot->outstanding == 0);
+	switch ((enum slot_phase)slot->phase) {
+	case SLOT_RUNNING:
+		if (slot->error)
+			end_attempt(reaper, slot);
+		else
+			next_chain(reaper, slot);
+		break;
+	case SLOT_CLOSING:
+		assert(!slot->files_open);
+		clean_up(reaper, slot);
+		break;
+	case SLOT_CLEANUP:
+		finish_attempt(reaper, slot);
+		break;
+	case SLOT_IDLE:
+		assert(!"a chain without an attempt");
+		break;
+	}
+}
+
+int iobatch_item_fail(struct iobatch_item *item, const struct iobatch_error *error)
+{
+	struct slot *slot = (struct slot *)item;
+
+	slot->own_error = error;
+	return IOBATCH_OWN_ERROR;
+}
+
+unsigned iobatch_item_reserve(struct iobatch_item *item, unsigned wanted)
+{
+	struct slot *slot = (struct slot *)item;
+	struct reaper *reaper = slot_reaper(slot);
+	unsigned max = reaper->run->processor->buffers_max;
+
+	/* Attempts that wait to start come first. */
+	if (reaper->starving.first)
+		return item->buffer_count;
+	return pool_reserve(&reaper->pool, slot, wanted < max ? wanted : max);
+}
+
+void iobatch_op_again(struct iobatch_chain *chain, struct iobatch_op *op)
+{
+	unsigned number = (unsigned)(op - chain->ops);
+
+	assert(number < chain->count);
+	chain->reserved[number / 64] |= UINT64_C(1) << number % 64;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory that is taken when a run starts and given back when it ends: the buffers of a reaper,
+ * which are lent to attempts, and the mapping behind its slots. Pages are touched as they are first
+ * used, so that limits may be generous.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "engine/engine.h"
+
+void *region_map(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+void region_unmap(void *memory, size_t size)
+{
+	if (memory)
+		munmap(memory, size);
+}
+
+int pool_init(struct pool *pool, size_t buffer_size, uint64_t count)
+{
+	if (count == 0)
+		return 0;
+	if (count > UINT32_MAX || __builtin_mul_overflow(buffer_size, count, &pool->memory_size))
+		return -ENOMEM;
+	pool->memory = region_map(pool->memory_size);
+	pool->free = calloc(count, sizeof(*pool->free));
+	if (!pool->memory || !pool->free)
+		return -ENOMEM;
+	/* The stack gives the lowest first, so that few pages are touched when few are needed. */
+	for (uint64_t i = 0; i < count; i++)
+		pool->free[i] = pool->memory + (count - 1 - i) * buffer_size;
+	pool->count = (unsigned)count;
+	pool->free_count = pool->count;
+	return 0;
+}
+
+void pool_deinit(struct pool *pool)
+{
+	region_unmap(pool->memory, pool->memory_size);
+	free(pool->free);
+}
+
+unsigned pool_reserve(struct pool *pool, struct slot *slot, unsigned wanted)
+{
+	struct iobatch_item *item = &slot->item;
+
+	while (item->buffer_count < wanted && pool->free_count > 0)
+		item->buffers[item->buffer_count++] = pool->free[--pool->free_count];
+	return item->buffer_count;
+}
+
+void pool_release(struct pool *pool, struct slot *slot)
+{
+	struct iobatch_item *item = &slot->item;
+
+	while (item->buffer_count > 0)
+		pool->free[pool->free_count++] = item->buffers[--item->buffer_count];
+}

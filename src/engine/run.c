@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A run from beginning to end: checks the arguments, sets up the reapers, each in its own thread
+ * (the first in the caller's), lets them start together once all of them stand, and gathers the
+ * result.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/engine.h"
+#include "op/abi.h"
+
+#define NS_PER_MS 1e6
+
+const char *iobatch_version(void)
+{
+	return IOBATCH_VERSION;
+}
+
+static unsigned cpus_count(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return 1;
+	return (unsigned)CPU_COUNT(&set);
+}
+
+/* As many windows as there can be batches, as many slots as items, as many reapers as windows. */
+static void size_up(struct run *run)
+{
+	const struct iobatch_items *items = run->intake.items;
+	struct iobatch_options *options = &run->options;
+	unsigned files_max = run->processor->files_max;
+	uint64_t count = items->count;
+	uint64_t batches = count / options->batch_size + (count % options->batch_size ? 1 : 0);
+
+	run->windows_count = options->max_concurrent;
+	if (count != IOBATCH_UNKNOWN && batches < run->windows_count)
+		run->windows_count = batches > 0 ? (unsigned)batches : 1;
+	run->window_slots = options->batch_size;
+	if (count < run->window_slots)
+		run->window_slots = count > 0 ? (unsigned)count : 1;
+	run->reapers_count = options->rings ? options->rings : cpus_count();
+	if (run->reapers_count > run->windows_count)
+		run->reapers_count = run->windows_count;
+	run->chain_ops = run->processor->chain_ops_max;
+	if (run->chain_ops < files_max)
+		run->chain_ops = files_max;
+	run->chain_size = (run->chain_ops * sizeof(struct iobatch_op) + 63) & ~(size_t)63;
+}
+
+/* Memory for the buffers of at least one attempt in every reaper. */
+static int check_memory(struct run *run)
+{
+	const struct iobatch_processor *processor = run->processor;
+	uint64_t needed = (uint64_t)processor->buffers_min * processor->buffer_size;
+
+	if (run->options.memory_limit / run->reapers_count >= needed)
+		return 0;
+	snprintf(run->message, sizeof(run->message),
+	         "memory_limit must be at least %llu: %u rings with %u buffers of %zu bytes each",
+	         (unsigned long long)(needed * run->reapers_count), run->reapers_count,
+	         processor->buffers_min, processor->buffer_size);
+	return -EINVAL;
+}
+
+/* The reapers' part ------------------------------------------------------ */
+
+/* Says that this reaper is set up (or not) and waits for the word to start. */
+static bool pass_gate(struct run *run)
+{
+	bool open;
+
+	pthread_mutex_lock(&run->gate_lock);
+	run->gate_arrived++;
+	pthread_cond_broadcast(&run->gate_changed);
+	while (run->gate == GATE_SHUT)
+		pthread_cond_wait(&run->gate_changed, &run->gate_lock);
+	open = run->gate == GATE_OPEN;
+	pthread_mutex_unlock(&run->gate_lock);
+	return open;
+}
+
+static void *reaper_main(void *argument)
+{
+	struct reaper *reaper = argument;
+
+	reaper->error = reaper_init(reaper, reaper->run, reaper->number);
+	if (pass_gate(reaper->run))
+		reaper_loop(reaper);
+	reaper_deinit(reaper);
+	return NULL;
+}
+
+/* Waits for `count` reapers to be set up, then opens the gate if all are well. */
+static bool open_gate(struct run *run, unsigned count, bool well)
+{
+	pthread_mutex_lock(&run->gate_lock);
+	while (run->gate_arrived < count)
+		pthread_cond_wait(&run->gate_changed, &run->gate_lock);
+	for (unsigned i = 0; i < run->reapers_count; i++)
+		well = well && run->reapers[i].error == 0;
+	run->gate = well ? GATE_OPEN : GATE_CANCELLED;
+	pthread_cond_broadcast(&run->gate_changed);
+	pthread_mutex_unlock(&run->gate_lock);
+	return well;
+}
+
+/* Starts the reapers but the first. Signals are the business of the caller's threads. */
+static int start_threads(struct run *run, unsigned *ret_count)
+{
+	sigset_t all, before;
+	unsigned started = 0;
+	int result = 0;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	while (started + 1 < run->reapers_count && result == 0) {
+		struct reaper *reaper = &run->reapers[started + 1];
+
+		reaper->run = run;
+		reaper->number = started + 1;
+		result = -pthread_create(&reaper->thread, NULL, reaper_main, reaper);
+		if (result == 0)
+			started++;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	*ret_count = started;
+	return result;
+}
+
+static int first_error(const struct run *run)
+{
+	for (unsigned i = 0; i < run->reapers_count; i++) {
+		if (run->reapers[i].error)
+			return run->reapers[i].error;
+	}
+	return 0;
+}
+
+static void explain_setup(struct run *run, int error)
+{
+	char cause[200], remedy[200];
+
+	if (run->options.executor == IOBATCH_EXECUTOR_RING) {
+		ring_explain(error, cause, sizeof(cause), remedy, sizeof(remedy));
+		snprintf(run->message, sizeof(run->message), "io_uring cannot run here: %s; %s",
+		         cause, remedy);
+	} else {
+		snprintf(run->message, sizeof(run->message), "the run cannot be set up: %s",
+		         strerror(-error));
+	}
+}
+
+/* Sets up, runs and takes down all reapers. *ret_ran: did they get as far as to run? */
+static int run_reapers(struct run *run, bool *ret_ran)
+{
+	struct reaper *own = &run->reapers[0];
+	unsigned threads;
+	int result = start_threads(run, &threads);
+
+	own->error = reaper_init(own, run, 0);
+	*ret_ran = open_gate(run, threads, result == 0 && own->error == 0);
+	if (*ret_ran)
+		reaper_loop(own);
+	for (unsigned i = 0; i < threads; i++)
+		pthread_join(run->reapers[i + 1].thread, NULL);
+	reaper_deinit(own);
+	if (result == 0)
+		result = first_error(run);
+	if (result < 0 && !*ret_ran)
+		explain_setup(run, result);
+	return result;
+}
+
+/* The caller's part ------------------------------------------------------ */
+
+static int init_run(struct run *run)
+{
+	int result = tally_init(&run->tally);
+
+	if (result < 0)
+		return result;
+	pthread_mutex_init(&run->gate_lock, NULL);
+	pthread_cond_init(&run->gate_changed, NULL);
+	run->reapers = calloc(run->reapers_count, sizeof(*run->reapers));
+	return run->reapers ? 0 : -ENOMEM;
+}
+
+static void deinit_run(struct run *run)
+{
+	free(run->reapers);
+	pthread_cond_destroy(&run->gate_changed);
+	pthread_mutex_destroy(&run->gate_lock);
+	tally_deinit(&run->tally, run->intake.items->next != NULL);
+}
+
+static void gather(struct run *run, struct iobatch_result *result)
+{
+	uint64_t elapsed_ns = 0;
+
+	for (unsigned i = 0; i < run->reapers_count; i++) {
+		const struct reaper *reaper = &run->reapers[i];
+
+		if (reaper->now_ns - reaper->start_ns > elapsed_ns)
+			elapsed_ns = reaper->now_ns - reaper->start_ns;
+		result->ops += reaper->ops;
+	}
+	result->processing_time_ms = (double)elapsed_ns / NS_PER_MS;
+	result->rings = run->reapers_count;
+	result->owns_objects = run->intake.items->next != NULL;
+	tally_end(run, elapsed_ns);
+	tally_finish(run, result);
+}
+
+static int run_checked(struct run *run, struct iobatch_result *result)
+{
+	bool ran = false;
+	int error = init_run(run);
+
+	if (error == 0)
+		error = check_memory(run);
+	if (error == 0)
+		error = run_reapers(run, &ran);
+	if (ran) {
+		if (error == 0)
+			error = run->intake.error;
+		gather(run, result);
+		if (run->processor->finish) {
+			int finish = run->processor->finish(run->processor->context);
+
+			error = error ? error : finish;
+		}
+	}
+	deinit_run(run);
+	return error;
+}
+
+int iobatch_run(const struct iobatch_items *items, const struct iobatch_processor *processor,
+                const struct iobatch_options *options, struct iobatch_result *result)
+{
+	struct iobatch_result found = IOBATCH_RESULT_INIT;
+	struct run run = {.processor = processor};
+	int error;
+
+	if (!result || !abi_known(result, result->size, sizeof(found)))
+		return -EINVAL;
+	found.size = result->size;
+	error = options_check(items, processor, options, &run.options, run.message,
+	                      sizeof(run.message));
+	if (error == 0)
+		error = intake_init(&run.intake, items);
+	if (error == 0) {
+		size_up(&run);
+		error = run_checked(&run, &found);
+		intake_deinit(&run.intake);
+	}
+	memcpy(found.message, run.message, sizeof(found.message));
+	abi_copy(result, &found, sizeof(found));
+	return error;
+}
+
+void iobatch_result_deinit(struct iobatch_result *result)
+{
+	if (!result)
+		return;
+	for (uint64_t i = 0; result->owns_objects && i < result->successful_items_count; i++)
+		free((void *)result->successful_items[i].object);
+	for (uint64_t i = 0; result->owns_objects && i < result->failed_items_count; i++)
+		free((void *)result->failed_items[i].object);
+	free(result->successful_items);
+	free(result->failed_items);
+	*result = (struct iobatch_result){.size = result->size};
+}

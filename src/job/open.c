@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Makes the source and the processor that a job describes: see job.h. What cannot be opened is an
+ * error of the key that names it.
+ */
+#include "job/job.h"
+
+#include "job/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static int open_list(struct job *job, struct iobatch_source **ret_source)
+{
+	int fd = STDIN_FILENO;
+
+	if (strcmp(job->list_file, "-")) {
+		fd = open(job->list_file, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return -errno;
+		if (job->list_fd >= 0)
+			close(job->list_fd);
+		job->list_fd = fd;
+	}
+	return iobatch_source_list(fd, job->list_separator, ret_source);
+}
+
+/* Says why what `key` names cannot be had; `name` is its value. */
+static int fail(const struct job *job, const char *key, const char *name, int err, char **ret_error)
+{
+	struct report report = {.file = job->file, .root = job->tree};
+
+	report_failure(&report, key, err, name);
+	*ret_error = report.message;
+	return err;
+}
+
+int job_open_source(struct job *job, struct iobatch_source **ret_source, char **ret_error)
+{
+	const char *key = "items", *name = "";
+	int err = -EINVAL;
+
+	*ret_error = NULL;
+	switch (job->source) {
+	case JOB_SOURCE_WALK:
+		key = "items.walk.root";
+		name = job->walk.root;
+		err = iobatch_source_walk(&job->walk, ret_source);
+		break;
+	case JOB_SOURCE_GLOB:
+		key = "items.glob.pattern";
+		name = job->glob_pattern;
+		err = iobatch_source_glob(job->glob_pattern, ret_source);
+		break;
+	case JOB_SOURCE_LIST:
+		key = "items.list.file";
+		name = job->list_file;
+		err = open_list(job, ret_source);
+		break;
+	case JOB_SOURCE_RANGE:
+		key = "items.range.path";
+		name = job->range.path;
+		err = iobatch_source_range(&job->range, ret_source);
+		break;
+	}
+	return err ? fail(job, key, name, err, ret_error) : 0;
+}
+
+int job_new_processor(struct job *job, struct iobatch_processor **ret_processor, char **ret_error)
+{
+	const char *key = "processor", *name = "";
+	int err = -EINVAL;
+
+	*ret_error = NULL;
+	switch (job->processor) {
+	case JOB_PROCESSOR_HASH:
+		key = job->hash.manifest ? "processor.hash.manifest" : "processor.hash";
+		name = job->hash.manifest ? job->hash.manifest : "hash";
+		err = iobatch_hash_new(&job->hash, ret_processor);
+		break;
+	case JOB_PROCESSOR_COPY:
+		key = "processor.copy.destination";
+		name = job->copy.destination;
+		err = iobatch_copy_new(&job->copy, ret_processor);
+		break;
+	case JOB_PROCESSOR_READ:
+		key = "processor.read";
+		name = "read";
+		err = iobatch_read_new(&job->read, ret_processor);
+		break;
+	case JOB_PROCESSOR_NOP:
+		key = "processor.nop";
+		name = "nop";
+		err = iobatch_nop_new(ret_processor);
+		break;
+	case JOB_PROCESSOR_STEPS:
+		key = "processor.steps";
+		name = "steps";
+		err = iobatch_steps_new(job->ops, job->op_count, ret_processor, NULL, NULL);
+		break;
+	}
+	return err ? fail(job, key, name, err, ret_error) : 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How each op is done by a system call. Only the op table uses these; what they promise stands at
+ * `call` in op.h. An op means the same here as in prepare.h.
+ */
+#ifndef OP_CALL_H
+#define OP_CALL_H
+
+#include <fcntl.h>
+
+#include "op/op.h"
+
+int64_t call_nop(const struct iobatch_op *op, int fd);
+int64_t call_openat(const struct iobatch_op *op, int fd);
+int64_t call_openat2(const struct iobatch_op *op, int fd);
+int64_t call_close(const struct iobatch_op *op, int fd);
+int64_t call_read(const struct iobatch_op *op, int fd);
+int64_t call_write(const struct iobatch_op *op, int fd);
+int64_t call_fsync(const struct iobatch_op *op, int fd);
+int64_t call_fdatasync(const struct iobatch_op *op, int fd);
+int64_t call_fallocate(const struct iobatch_op *op, int fd);
+int64_t call_fadvise(const struct iobatch_op *op, int fd);
+int64_t call_statx(const struct iobatch_op *op, int fd);
+int64_t call_renameat(const struct iobatch_op *op, int fd);
+int64_t call_unlinkat(const struct iobatch_op *op, int fd);
+int64_t call_mkdirat(const struct iobatch_op *op, int fd);
+int64_t call_symlinkat(const struct iobatch_op *op, int fd);
+int64_t call_linkat(const struct iobatch_op *op, int fd);
+int64_t call_readlinkat(const struct iobatch_op *op, int fd);
+int64_t call_fchmodat(const struct iobatch_op *op, int fd);
+int64_t call_utimensat(const struct iobatch_op *op, int fd);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How each op that has a ring opcode is written into an SQE. Only the op table uses these; what
+ * they promise stands at `prepare` in op.h.
+ */
+#ifndef OP_PREPARE_H
+#define OP_PREPARE_H
+
+#include "op/op.h"
+
+void prepare_nop(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
+void prepare_openat(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
+void prepare_openat2(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
+void prepare_close(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
+void prepare_read(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
+void prepare_write(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
+void prepare_fsync(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
+void prepare_fdatasync(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
+void prepare_fallocate(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
+void prepare_fadvise(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
+void prepare_statx(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
+void prepare_renameat(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
+void prepare_unlinkat(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
+void prepare_mkdirat(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
+void prepare_symlinkat(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
+void prepare_linkat(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
+
+#endif

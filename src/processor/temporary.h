@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names of temporary files: beside the file that they become, hidden, and unlike any other name.
+ * This part knows names only; who makes the file opens it with O_EXCL.
+ */
+#ifndef PROCESSOR_TEMPORARY_H
+#define PROCESSOR_TEMPORARY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A number that two runs do not share, for temporary_name(). */
+int temporary_seed(uint64_t *ret_seed);
+
+/*
+ * Writes "DIR/.NAME.iobatch-PID-INDEX-SEED" for the path "DIR/NAME" of `length` bytes. A long NAME
+ * is shortened. -ENAMETOOLONG when that does not fit `size` bytes, the NUL included.
+ */
+int temporary_name(const char *path, size_t length, uint64_t index, uint64_t seed, char *ret_name,
+                   size_t size);
+
+#endif

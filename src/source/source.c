@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The public face of the item sources: hands out the items of any kind of source as a stream, and
+ * keeps the record of what was left out. Once a source has ended it stays ended. This part does not
+ * know where the items of a kind come from.
+ */
+#include "source.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void source_init(struct iobatch_source *source, const struct source_kind *kind, uint64_t count)
+{
+	*source = (struct iobatch_source){.kind = kind, .count = count};
+}
+
+int source_leave_out(struct iobatch_source *source, int error, const char *directory,
+                     const char *name)
+{
+	assert(error < 0);
+
+	if (source->errors == 0) {
+		size_t directory_length = strlen(directory);
+		size_t name_length = name ? strlen(name) : 0;
+		char *path = malloc(directory_length + 1 + name_length + 1);
+		char *at = path;
+
+		if (!path)
+			return -ENOMEM;
+		memcpy(at, directory, directory_length);
+		at += directory_length;
+		if (name && directory_length && at[-1] != '/')
+			*at++ = '/';
+		if (name)
+			memcpy(at, name, name_length);
+		at[name_length] = '\0';
+		source->first_path = path;
+		source->first_error = error;
+	}
+	source->errors++;
+	return 0;
+}
+
+size_t source_name_start(const char *path, size_t length)
+{
+	size_t start = length;
+
+	while (start && path[start - 1] == '/')
+		start--;
+	/* Nothing but slashes: the root of the file system, which has no name. */
+	if (!start)
+		return length;
+	while (start && path[start - 1] != '/')
+		start--;
+	return start;
+}
+
+void source_fill(struct iobatch_file *file, const char *path, size_t length)
+{
+	assert(length < IOBATCH_PATH_MAX);
+
+	file->offset = 0;
+	file->length = 0;
+	file->fd = -1;
+	file->type = 0; /* DT_UNKNOWN */
+	file->reserved = 0;
+	file->relative = (uint16_t)source_name_start(path, length);
+	file->path_length = (uint32_t)length;
+	memcpy(file->path, path, length);
+	file->path[length] = '\0';
+}
+
+static ssize_t source_next(void *context, void *object)
+{
+	struct iobatch_source *source = context;
+	struct iobatch_file *file = object;
+
+	if (!source->ended) {
+		int rc = source->kind->next(source, file);
+
+		if (rc > 0)
+			return (ssize_t)iobatch_file_size(file);
+		source->ended = true;
+		source->end = rc;
+	}
+	return source->end;
+}
+
+struct iobatch_items iobatch_source_items(struct iobatch_source *source)
+{
+	struct iobatch_items items =
+		iobatch_items_stream(source_next, source, sizeof(struct iobatch_file));
+
+	items.count = source->count;
+	return items;
+}
+
+uint64_t iobatch_source_errors(const struct iobatch_source *source, int *ret_error,
+                               const char **ret_path)
+{
+	uint64_t errors = source->errors;
+
+	if (errors && ret_error)
+		*ret_error = source->first_error;
+	if (errors && ret_path)
+		*ret_path = source->first_path;
+	return errors;
+}
+
+void iobatch_source_free(struct iobatch_source *source)
+{
+	char *first_path;
+
+	if (!source)
+		return;
+	first_path = source->first_path;
+	source->kind->free(source);
+	free(first_path);
+}

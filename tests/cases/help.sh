@@ -1,0 +1,53 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# What the command says about itself and about the machine.
+. "$(dirname "$0")/common.sh"
+
+exits "--version" 0 --version
+grep -qx 'iobatch [0-9]*\.[0-9]*\.[0-9]*' "$out"
+ok "is name and number"
+
+for command in "" run check ops doctor; do
+	# shellcheck disable=SC2086 # no word for none
+	exits "'$command --help'" 0 $command --help
+	holds "'$command --help' has examples" "$out" "Examples:"
+	holds "'$command --help' has a usage line" "$out" "Usage: iobatch"
+	is "'$command --help' says nothing on stderr" "" "$(cat "$err")"
+	[ "$(awk '{ if (length($0) > longest) longest = length($0) } END { print longest }' "$out")" -le 100 ]
+	ok "'$command --help' fits a terminal"
+done
+"$iobatch" run --help >"$out"
+for option in --set --progress --result --list-successful --dry-run; do
+	holds "run --help explains $option" "$out" "$option"
+done
+holds "run --help says what paths are relative to" "$out" "relative to the current directory"
+
+exits "ops" 0 ops
+for op in nop openat openat2 close read write fsync fdatasync fallocate fadvise statx renameat \
+	unlinkat mkdirat symlinkat linkat timeout readlinkat fchmodat utimensat; do
+	grep -Eq "^$op +(IORING_OP_[A-Z0-9_]+|-) +(ring|system call|no) +[A-Z]" "$out"
+	ok "ops lists $op"
+done
+exits "ops --arguments" 0 ops --arguments
+holds "ops --arguments names the words" "$out" "one of normal, sequential, random, noreuse"
+holds "ops --arguments says what is required" "$out" "path: path (required)"
+
+"$iobatch" doctor >"$out" 2>"$err"
+code=$?
+if [ $code -eq 0 ]; then
+	holds "doctor: usable" "$out" "io_uring: can be used"
+	holds "doctor: features" "$out" "features: "
+else
+	is "doctor: not usable is 3" 3 $code
+	holds "doctor: the remedy" "$out" "remedy: "
+fi
+holds "doctor: the kernel" "$out" "kernel: $(uname -r)"
+holds "doctor: locked memory" "$out" "locked memory (memlock): "
+holds "doctor: open files" "$out" "open files (nofile): "
+
+printf 'items: {walk: {root: /nowhere}}\nprocessor: {nop: {}}\n' >job.yaml
+exits "check looks at the job only" 0 check job.yaml
+is "check sums it up" "job.yaml: ok
+job: walk /nowhere; nop; 64 items a batch, 8 batches at once" "$(cat "$out")"
+done_testing

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/* What a run means: batches, windows, retries, delays, progress and result, on both executors. */
+#include "trial.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static void the_reference_example_gives_the_reference_result(void **state)
+{
+	struct trial *trial = trial_new(trial_executor(state), 5);
+	const struct iobatch_outcome *failed;
+	const int values[] = {3};
+
+	trial->options.batch_size = 2;
+	trial->options.max_concurrent = 2;
+	trial->options.delay_ms = 100;
+	trial->options.timeout_ms = 5000;
+	trial->options.retries = 2;
+	trial->items[2].failures = TRIAL_FAILS_ALWAYS;
+	trial_run(trial);
+
+	assert_int_equal(trial->error, 0);
+	assert_int_equal(trial->result.total_processed, 5);
+	assert_int_equal(trial->result.total_batches, 3);
+	assert_int_equal(trial->result.successful, 4);
+	assert_int_equal(trial->result.failed, 1);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(trial->result.successful_items[i].index, i < 2 ? i : i + 1);
+	trial_assert_failed(trial, values, 1);
+	failed = &trial->result.failed_items[0];
+	assert_int_equal(failed->attempts, 3);
+	assert_int_equal(failed->error, -ENOENT);
+	assert_string_equal(failed->error_name, "ENOENT");
+	assert_int_equal(failed->opcode, IOBATCH_OP_OPENAT);
+	/*
+	 * The windows run 1, 2, 5 and 3, 4: two pauses in the first. On the simulator nothing else
+	 * takes time.
+	 */
+	if (trial->options.executor == IOBATCH_EXECUTOR_SIMULATED)
+		assert_true(trial->result.processing_time_ms == 200.0);
+	else
+		assert_true(trial->result.processing_time_ms >= 200.0);
+	trial_free(trial);
+}
+
+static void no_items_give_a_result_of_zeros_at_once(void **state)
+{
+	for (int streamed = 0; streamed < 2; streamed++) {
+		struct trial *trial = trial_new(trial_executor(state), 0);
+
+		trial->streamed = streamed;
+		trial_run(trial);
+		assert_int_equal(trial->error, 0);
+		assert_int_equal(trial->result.total_batches, 0);
+		assert_int_equal(trial->attempts, 0);
+		assert_int_equal(trial->progress_calls, 1);
+		trial_free(trial);
+	}
+}
+
+static void one_item_is_one_batch(void **state)
+{
+	struct trial *trial = trial_new(trial_executor(state), 1);
+
+	trial_run(trial);
+	assert_int_equal(trial->error, 0);
+	assert_int_equal(trial->result.successful, 1);
+	assert_int_equal(trial->result.total_batches, 1);
+	assert_int_equal(trial->progress_calls, 2);
+	trial_free(trial);
+}
+
+/* Counts, batch sizes and widths around each other's edges, from an array and from a stream. */
+static void every_shape_of_batches_accounts_for_every_item(void **state)
+{
+	static const unsigned counts[] = {1, 2, 7, 63, 64, 65, 257};
+	static const unsigned sizes[] = {1, 2, 64, 1000};
+	static const unsigned widths[] = {1, 3, 500};
+
+	for (unsigned shape = 0; shape < 7 * 4 * 3 * 2; shape++) {
+		struct trial *trial = trial_new(trial_executor(state), counts[shape % 7]);
+
+		trial->options.batch_size = sizes[shape / 7 % 4];
+		trial->options.max_concurrent = widths[shape / 28 % 3];
+		trial->streamed = shape / 84;
+		trial_run(trial);
+		assert_int_equal(trial->error, 0);
+		assert_int_equal(trial->result.failed, 0);
+		trial_free(trial);
+	}
+}
+
+static void every_item_may_fail(void **state)
+{
+	struct trial *trial = trial_new(trial_executor(state), 100);
+
+	trial->options.batch_size = 7;
+	trial->options.max_concurrent = 3;
+	trial->options.retries = 1;
+	for (unsigned i = 0; i < 100; i++)
+		trial->items[i].failures = TRIAL_FAILS_ALWAYS;
+	trial_run(trial);
+	assert_int_equal(trial->error, 0);
+	assert_int_equal(trial->result.failed, 100);
+	assert_int_equal(trial->attempts, 200);
+	assert_int_equal(trial->result.retries, 100);
+	trial_free(trial);
+}
+
+static void an_item_that_fails_twice_then_succeeds_is_successful(void **state)
+{
+	struct trial *trial = trial_new(trial_executor(state), 3);
+
+	trial->options.retries = 2;
+	trial->items[1].failures = 2;
+	trial_run(trial);
+	assert_int_equal(trial->error, 0);
+	assert_int_equal(trial->result.successful, 3);
+	assert_int_equal(trial->result.retries, 2);
+	assert_int_equal(trial->result.successful_items[1].attempts, 3);
+	trial_free(trial);
+}
+
+static void without_retries_an_item_is_tried_once(void **state)
+{
+	struct trial *trial = trial_new(trial_executor(state), 3);
+
+	trial->items[1].failures = 1;
+	trial_run(trial);
+	assert_int_equal(trial->result.failed, 1);
+	assert_int_equal(trial->result.failed_items[0].attempts, 1);
+	trial_free(trial);
+}
+
+static void a_backoff_separates_attempts(void **state)
+{
+	struct trial *trial = trial_new(trial_executor(state), 2);
+
+	trial->options.retries = 3;
+	trial->options.backoff_ms = 20;
+	trial->items[0].failures = TRIAL_FAILS_ALWAYS;
+	trial_run(trial);
+	assert_int_equal(trial->result.failed, 1);
+	if (trial->options.executor == IOBATCH_EXECUTOR_SIMULATED)
+		assert_true(trial->result.processing_time_ms == 60.0);
+	else
+		assert_true(trial->result.processing_time_ms >= 60.0);
+	trial_free(trial);
+}
+
+static void a_delay_separates_items_also_across_batches(void **state)
+{
+	struct trial *trial = trial_new(trial_executor(state), 7);
+
+	trial->options.batch_size = 2;
+	trial->options.max_concurrent = 1;
+	trial->options.delay_ms = 10;
+	trial_run(trial);
+	if (trial->options.executor == IOBATCH_EXECUTOR_SIMULATED)
+		assert_true(trial->result.processing_time_ms == 60.0);
+	else
+		assert_true(trial->result.processing_time_ms >= 60.0);
+	trial_free(trial);
+}
+
+static void progress_is_exact_with_any_number_of_rings(void **state)
+{
+	static const unsigned rings[] = {1, 2, 4};
+
+	for (unsigned i = 0; i < 6; i++) {
+		struct trial *trial = trial_new(trial_executor(state), 2000);
+
+		trial->options.rings = rings[i % 3];
+		trial->options.batch_size = 9;
+		trial->options.max_concurrent = 7;
+		trial->options.retries = 1;
+		trial->streamed = i / 3;
+		for (unsigned item = 0; item < 2000; item++)
+			trial->items[item].failures = item % 5;
+		trial_run(trial);
+		assert_int_equal(trial->error, 0);
+		assert_int_equal(trial->result.rings, rings[i % 3]);
+		assert_int_equal(trial->result.successful, 800);
+		assert_int_equal(trial->progress_calls, 2000 + 1);
+		trial_free(trial);
+	}
+}
+
+static void an_interval_makes_progress_calls_rare_but_the_last_is_complete(void **state)
+{
+	struct trial *trial = trial_new(trial_executor(state), 1000);
+
+	trial->options.progress_interval_ms = 3600 * 1000;
+	trial_run(trial);
+	assert_int_equal(trial->progress_calls, 1);
+	assert_int_equal(trial->last_progress.successful, 1000);
+	trial_free(trial);
+}
+
+static int fail_in_finish(void *context)
+{
+	(void)context;
+	return -EIO;
+}
+
+static void an_error_of_finish_is_the_error_of_the_run(void **state)
+{
+	struct trial *trial = trial_new(trial_executor(state), 3);
+
+	trial->processor.finish = fail_in_finish;
+	trial_run(trial);
+	assert_int_equal(trial->error, -EIO);
+	assert_int_equal(trial->result.successful, 3);
+	trial_free(trial);
+}
+
+static ssize_t pull_three_then_fail(void *context, void *object)
+{
+	unsigned *given = context;
+
+	if (*given == 3)
+		return -EIO;
+	memset(object, 0, sizeof(struct trial_item));
+	(*given)++;
+	return sizeof(struct trial_item);
+}
+
+static void an_error_of_the_source_ends_the_intake_and_is_returned(void **state)
+{
+	struct trial *trial = trial_new(trial_executor(state), 3);
+	unsigned given = 0;
+	struct iobatch_items items =
+		iobatch_items_stream(pull_three_then_fail, &given, sizeof(struct trial_item));
+
+	assert_int_equal(iobatch_run(&items, &trial->processor, &trial->options, &trial->result),
+	                 -EIO);
+	assert_int_equal(trial->result.successful, 3);
+	trial_free(trial);
+}
+
+static uint64_t resident_kib(void)
+{
+	struct rusage usage;
+
+	assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+	return (uint64_t)usage.ru_maxrss;
+}
+
+static int nop_next(void *context, struct iobatch_item *item, const struct iobatch_chain *done,
+                    struct iobatch_chain *chain)
+{
+	(void)context;
+	(void)item;
+	if (done->count > 0)
+		return IOBATCH_DONE;
+	iobatch_chain_add(chain, iobatch_op_nop());
+	return IOBATCH_MORE;
+}
+
+struct numbers {
+	uint64_t given;
+	uint64_t count;
+};
+
+static ssize_t pull_number(void *context, void *object)
+{
+	struct numbers *numbers = context;
+
+	if (numbers->given == numbers->count)
+		return 0;
+	memcpy(object, &numbers->given, sizeof(numbers->given));
+	numbers->given++;
+	return sizeof(numbers->given);
+}
+
+static void run_numbers(unsigned executor, uint64_t count)
+{
+	struct numbers numbers = {.count = count};
+	struct iobatch_items items = iobatch_items_stream(pull_number, &numbers, sizeof(uint64_t));
+	struct iobatch_processor processor = IOBATCH_PROCESSOR_INIT;
+	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+	struct iobatch_result result = IOBATCH_RESULT_INIT;
+
+	processor.next = nop_next;
+	options.executor = executor;
+	assert_int_equal(iobatch_run(&items, &processor, &options, &result), 0);
+	assert_int_equal(result.successful, count);
+	iobatch_result_deinit(&result);
+}
+
+static void a_million_items_take_no_more_memory_than_ten_thousand(void **state)
+{
+	unsigned executor = trial_executor(state);
+	uint64_t before;
+
+	run_numbers(executor, 10000);
+	before = resident_kib();
+	run_numbers(executor, 1000000);
+	assert_true(resident_kib() <= before + 512);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TRIAL_ON_BOTH(the_reference_example_gives_the_reference_result),
+		TRIAL_ON_BOTH(no_items_give_a_result_of_zeros_at_once),
+		TRIAL_ON_BOTH(one_item_is_one_batch),
+		TRIAL_ON_BOTH(every_shape_of_batches_accounts_for_every_item),
+		TRIAL_ON_BOTH(every_item_may_fail),
+		TRIAL_ON_BOTH(an_item_that_fails_twice_then_succeeds_is_successful),
+		TRIAL_ON_BOTH(without_retries_an_item_is_tried_once),
+		TRIAL_ON_BOTH(a_backoff_separates_attempts),
+		TRIAL_ON_BOTH(a_delay_separates_items_also_across_batches),
+		TRIAL_ON_BOTH(progress_is_exact_with_any_number_of_rings),
+		TRIAL_ON_BOTH(an_interval_makes_progress_calls_rare_but_the_last_is_complete),
+		TRIAL_ON_BOTH(an_error_of_finish_is_the_error_of_the_run),
+		TRIAL_ON_BOTH(an_error_of_the_source_ends_the_intake_and_is_returned),
+		TRIAL_ON_BOTH(a_million_items_take_no_more_memory_than_ten_thousand),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The op table is consistent with itself and with what its users rely on.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <linux/openat2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "op/op.h"
+
+static bool is_timer(const struct op_row *row)
+{
+	return row->facts & OP_IS_TIMER;
+}
+
+static void every_op_has_a_row_with_a_name_of_its_own(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < IOBATCH_OP_COUNT; i++) {
+		const struct iobatch_op_info *info = iobatch_op_info(i);
+
+		assert_ptr_equal(info, &op_table[i].info);
+		assert_non_null(info->name);
+		assert_non_null(info->summary);
+		assert_non_null(info->arguments);
+		for (unsigned j = 0; j < i; j++)
+			assert_string_not_equal(info->name, op_table[j].info.name);
+	}
+}
+
+static void a_number_that_is_no_op_has_no_info(void **state)
+{
+	(void)state;
+	assert_null(iobatch_op_info(IOBATCH_OP_COUNT));
+	assert_null(iobatch_op_info(UINT32_MAX));
+}
+
+static void every_op_can_be_carried_out_in_some_way(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < IOBATCH_OP_COUNT; i++) {
+		const struct op_row *row = &op_table[i];
+		bool on_ring = row->ring_opcode != OP_NO_RING;
+
+		assert_int_equal(on_ring, row->info.ring_opcode != NULL);
+		assert_int_equal(on_ring && !is_timer(row), row->prepare != NULL);
+		assert_int_equal(!is_timer(row), row->call != NULL);
+	}
+}
+
+/* How large the member is that an argument of a type fills. */
+static bool size_fits(const struct iobatch_argument *argument)
+{
+	switch (argument->type) {
+	case IOBATCH_ARGUMENT_PATH:
+		return argument->size == sizeof(const char *);
+	case IOBATCH_ARGUMENT_FILE:
+	case IOBATCH_ARGUMENT_NEW_FILE:
+	case IOBATCH_ARGUMENT_MODE:
+	case IOBATCH_ARGUMENT_WORD:
+		return argument->size == sizeof(uint32_t);
+	case IOBATCH_ARGUMENT_SIZE:
+	case IOBATCH_ARGUMENT_DURATION:
+		return argument->size == sizeof(uint64_t);
+	case IOBATCH_ARGUMENT_FLAGS:
+		return argument->size == sizeof(uint16_t) || argument->size == sizeof(uint32_t) ||
+		       argument->size == sizeof(uint64_t);
+	}
+	return false;
+}
+
+static void check_words(const struct iobatch_argument *argument)
+{
+	bool wants =
+		argument->type == IOBATCH_ARGUMENT_FLAGS || argument->type == IOBATCH_ARGUMENT_WORD;
+
+	assert_int_equal(wants, argument->words != NULL);
+	for (const struct iobatch_word *word = argument->words; word && word->name; word++) {
+		if (argument->size < sizeof(uint64_t))
+			assert_int_equal(word->value >> 8 * argument->size, 0);
+		for (const struct iobatch_word *other = argument->words; other < word; other++)
+			assert_string_not_equal(word->name, other->name);
+	}
+}
+
+static void arguments_fit_the_members_that_they_fill(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < IOBATCH_OP_COUNT; i++) {
+		const struct iobatch_argument *first = op_table[i].info.arguments;
+
+		for (const struct iobatch_argument *at = first; at->name; at++) {
+			assert_true(size_fits(at));
+			assert_true(at->offset % at->size == 0);
+			assert_true(at->offset + at->size <= offsetof(struct iobatch_op, result));
+			if (at->size < sizeof(uint64_t))
+				assert_int_equal(at->fallback >> 8 * at->size, 0);
+			check_words(at);
+			for (const struct iobatch_argument *other = first; other < at; other++) {
+				assert_string_not_equal(at->name, other->name);
+				assert_int_not_equal(at->offset, other->offset);
+			}
+		}
+	}
+}
+
+static void an_op_has_a_file_argument_exactly_when_its_facts_say_so(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < IOBATCH_OP_COUNT; i++) {
+		const struct iobatch_argument *argument = op_table[i].info.arguments;
+		bool uses = false, opens = false;
+
+		for (; argument->name; argument++) {
+			uses |= argument->type == IOBATCH_ARGUMENT_FILE;
+			opens |= argument->type == IOBATCH_ARGUMENT_NEW_FILE;
+		}
+		assert_int_equal(uses, !!(op_table[i].facts & OP_USES_FILE));
+		assert_int_equal(opens, !!(op_table[i].facts & OP_OPENS_FILE));
+	}
+}
+
+static void every_ring_opcode_is_prepared_as_itself(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < IOBATCH_OP_COUNT; i++) {
+		const struct op_row *row = &op_table[i];
+		struct iobatch_op op = {.opcode = (uint16_t)i,
+		                        .dirfd = 31,
+		                        .dirfd2 = 32,
+		                        .path = "a",
+		                        .path2 = "b"};
+		struct io_uring_sqe sqe = {0};
+
+		if (!row->prepare)
+			continue;
+		row->prepare(&sqe, &op, 33);
+		assert_int_equal(sqe.opcode, row->ring_opcode);
+		assert_int_equal(sqe.flags, 0);
+		assert_int_equal(sqe.user_data, 0);
+		assert_int_equal(sqe.buf_index, 0);
+		assert_int_equal(sqe.file_index, 0);
+		if (row->facts & OP_USES_FILE)
+			assert_int_equal(sqe.fd, 33);
+	}
+}
+
+static void a_continued_op_moves_the_rest(void **state)
+{
+	char data[64];
+
+	(void)state;
+	for (unsigned i = IOBATCH_OP_READ; i <= IOBATCH_OP_WRITE; i++) {
+		struct iobatch_op op = {
+			.opcode = (uint16_t)i, .buffer = data, .length = 64, .offset = 4096};
+		struct io_uring_sqe sqe = {0};
+
+		op.reserved[0] = 24;
+		op_table[i].prepare(&sqe, &op, 3);
+		assert_int_equal(sqe.addr, (uintptr_t)(data + 24));
+		assert_int_equal(sqe.len, 40);
+		assert_int_equal(sqe.off, 4096 + 24);
+
+		/* The file's own position has moved by itself. */
+		op.offset = UINT64_MAX;
+		op_table[i].prepare(&sqe, &op, 3);
+		assert_true(sqe.off == UINT64_MAX);
+	}
+}
+
+static void a_length_of_more_than_32_bits_is_moved_in_parts(void **state)
+{
+	struct iobatch_op op = {.opcode = IOBATCH_OP_READ, .length = UINT64_C(5) << 30};
+	struct io_uring_sqe sqe = {0};
+
+	(void)state;
+	op_row(&op)->prepare(&sqe, &op, 3);
+	assert_int_equal(sqe.len, 1u << 30);
+	op.reserved[0] = (UINT64_C(5) << 30) - 7;
+	op_row(&op)->prepare(&sqe, &op, 3);
+	assert_int_equal(sqe.len, 7);
+}
+
+static void opens_do_not_leak_into_other_programs(void **state)
+{
+	struct iobatch_op op = iobatch_op_openat(0, AT_FDCWD, "/", O_RDONLY, 0);
+	struct iobatch_op op2 = iobatch_op_openat2(0, AT_FDCWD, "/", O_RDONLY, 0, 0);
+	struct io_uring_sqe sqe = {0}, sqe2 = {0};
+	const struct open_how *how;
+
+	(void)state;
+	op_row(&op)->prepare(&sqe, &op, -1);
+	assert_true(sqe.open_flags & O_CLOEXEC);
+	op_row(&op2)->prepare(&sqe2, &op2, -1);
+	how = (const struct open_how *)(uintptr_t)sqe2.addr2;
+	assert_int_equal(sqe2.len, sizeof(*how));
+	assert_true(how->flags & O_CLOEXEC);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct iobatch_op *open = i == 0 ? &op : &op2;
+		int64_t fd = op_row(open)->call(open, -1);
+
+		assert_true(fd >= 0);
+		assert_true(fcntl((int)fd, F_GETFD) & FD_CLOEXEC);
+		close((int)fd);
+	}
+}
+
+static void openat2_is_told_a_mode_only_when_it_creates(void **state)
+{
+	static const struct {
+		uint32_t flags;
+		uint64_t mode;
+	} cases[] = {
+		{O_RDONLY, 0},
+		{O_WRONLY | O_CREAT, 0640},
+		{O_RDWR | O_TMPFILE, 0640},
+		{O_DIRECTORY, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct iobatch_op op =
+			iobatch_op_openat2(0, AT_FDCWD, "/", cases[i].flags, 0640, RESOLVE_BENEATH);
+		struct io_uring_sqe sqe = {0};
+		const struct open_how *how;
+
+		op_row(&op)->prepare(&sqe, &op, -1);
+		how = (const struct open_how *)(uintptr_t)sqe.addr2;
+		assert_int_equal(how->mode, cases[i].mode);
+		assert_int_equal(how->resolve, RESOLVE_BENEATH);
+	}
+}
+
+static void calls_move_the_rest_of_a_continued_op(void **state)
+{
+	char name[] = "/tmp/iobatch-table-XXXXXX", data[] = "0123456789", back[11] = "..........";
+	int fd = mkstemp(name);
+	struct iobatch_op write = iobatch_op_write(0, data, 10, 100);
+	struct iobatch_op read = iobatch_op_read(0, back, 10, 100);
+
+	(void)state;
+	assert_true(fd >= 0);
+	unlink(name);
+	assert_int_equal(op_row(&write)->call(&write, fd), 10);
+	read.reserved[0] = 4;
+	assert_int_equal(op_row(&read)->call(&read, fd), 6);
+	assert_string_equal(back, "....456789");
+	close(fd);
+}
+
+static void calls_ignore_the_offset_of_a_pipe_as_the_ring_does(void **state)
+{
+	char data[] = "abc", back[4] = "";
+	int pipe_fds[2];
+	struct iobatch_op write = iobatch_op_write(0, data, 3, 0);
+	struct iobatch_op read = iobatch_op_read(0, back, 3, 0);
+
+	(void)state;
+	assert_int_equal(pipe(pipe_fds), 0);
+	assert_int_equal(op_row(&write)->call(&write, pipe_fds[1]), 3);
+	assert_int_equal(op_row(&read)->call(&read, pipe_fds[0]), 3);
+	assert_string_equal(back, "abc");
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+}
+
+static void calls_return_negative_errnos(void **state)
+{
+	static const char missing[] = "/nonexistent/name";
+	struct statx statx;
+	char buffer[8];
+	const struct iobatch_op on_paths[] = {
+		iobatch_op_openat(0, AT_FDCWD, missing, O_RDONLY, 0),
+		iobatch_op_openat2(0, AT_FDCWD, missing, O_RDONLY, 0, 0),
+		iobatch_op_statx(AT_FDCWD, missing, 0, STATX_BASIC_STATS, &statx),
+		iobatch_op_renameat(AT_FDCWD, missing, AT_FDCWD, missing, 0),
+		iobatch_op_unlinkat(AT_FDCWD, missing, 0),
+		iobatch_op_mkdirat(AT_FDCWD, missing, 0777),
+		iobatch_op_symlinkat("target", AT_FDCWD, missing),
+		iobatch_op_linkat(AT_FDCWD, missing, AT_FDCWD, missing, 0),
+		iobatch_op_readlinkat(AT_FDCWD, missing, buffer, sizeof(buffer)),
+		iobatch_op_fchmodat(AT_FDCWD, missing, 0600),
+		iobatch_op_utimensat(AT_FDCWD, missing, NULL, 0),
+	};
+	const struct iobatch_op on_files[] = {
+		iobatch_op_close(0),
+		iobatch_op_read(0, buffer, sizeof(buffer), 0),
+		iobatch_op_write(0, buffer, sizeof(buffer), 0),
+		iobatch_op_fsync(0),
+		iobatch_op_fdatasync(0),
+		iobatch_op_fallocate(0, 0, 0, 1),
+		iobatch_op_fadvise(0, 0, 0, POSIX_FADV_NORMAL),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(on_paths) / sizeof(on_paths[0]); i++)
+		assert_int_equal(op_row(&on_paths[i])->call(&on_paths[i], -1), -ENOENT);
+	for (size_t i = 0; i < sizeof(on_files) / sizeof(on_files[0]); i++)
+		assert_int_equal(op_row(&on_files[i])->call(&on_files[i], -1), -EBADF);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_op_has_a_row_with_a_name_of_its_own),
+		cmocka_unit_test(a_number_that_is_no_op_has_no_info),
+		cmocka_unit_test(every_op_can_be_carried_out_in_some_way),
+		cmocka_unit_test(arguments_fit_the_members_that_they_fill),
+		cmocka_unit_test(an_op_has_a_file_argument_exactly_when_its_facts_say_so),
+		cmocka_unit_test(every_ring_opcode_is_prepared_as_itself),
+		cmocka_unit_test(a_continued_op_moves_the_rest),
+		cmocka_unit_test(a_length_of_more_than_32_bits_is_moved_in_parts),
+		cmocka_unit_test(opens_do_not_leak_into_other_programs),
+		cmocka_unit_test(openat2_is_told_a_mode_only_when_it_creates),
+		cmocka_unit_test(calls_move_the_rest_of_a_continued_op),
+		cmocka_unit_test(calls_ignore_the_offset_of_a_pipe_as_the_ring_does),
+		cmocka_unit_test(calls_return_negative_errnos),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

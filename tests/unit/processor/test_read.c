@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The read processor, and with it the reader: every byte is counted once, whatever the size of the
+ * file, the number of buffers and the way that the kernel cuts reads; and files that shrink and
+ * grow.
+ */
+#include "files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct iobatch_processor *read_new(uint32_t depth, uint32_t direct)
+{
+	struct iobatch_read_options options = IOBATCH_READ_OPTIONS_INIT;
+	struct iobatch_processor *processor;
+
+	options.block_size = BLOCK;
+	options.depth = depth;
+	options.direct = direct;
+	assert_int_equal(iobatch_read_new(&options, &processor), 0);
+	return processor;
+}
+
+static void options_out_of_range_are_refused(void **state)
+{
+	struct iobatch_read_options options = IOBATCH_READ_OPTIONS_INIT;
+	struct iobatch_processor *processor = NULL;
+
+	(void)state;
+	assert_int_equal(iobatch_read_new(NULL, &processor), -EINVAL);
+	options.block_size = 0;
+	assert_int_equal(iobatch_read_new(&options, &processor), -EINVAL);
+	options.block_size = BLOCK + 1;
+	assert_int_equal(iobatch_read_new(&options, &processor), -EINVAL);
+	options.block_size = (16u << 20) + BLOCK;
+	assert_int_equal(iobatch_read_new(&options, &processor), -EINVAL);
+	options.block_size = BLOCK;
+	options.depth = 0;
+	assert_int_equal(iobatch_read_new(&options, &processor), -EINVAL);
+	options.depth = 65;
+	assert_int_equal(iobatch_read_new(&options, &processor), -EINVAL);
+	options.depth = 64;
+	options.direct = 2;
+	assert_int_equal(iobatch_read_new(&options, &processor), -EINVAL);
+	options.direct = 1;
+	options.size = sizeof(size_t) - 1;
+	assert_int_equal(iobatch_read_new(&options, &processor), -EINVAL);
+	assert_null(processor);
+}
+
+static void every_byte_is_counted_at_every_size(void **state)
+{
+	static const uint64_t sizes[] = {0,         1,         BLOCK - 1,     BLOCK,
+	                                 BLOCK + 1, 2 * BLOCK, 4 * BLOCK + 3, 100 * BLOCK};
+	static const uint32_t depths[] = {1, 2, 3, 64};
+
+	(void)state;
+	files_need_ring();
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		file_make("sized", sizes[i]);
+		for (unsigned d = 0; d < sizeof(depths) / sizeof(depths[0]); d++) {
+			struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+			struct iobatch_result result = IOBATCH_RESULT_INIT;
+			struct iobatch_processor *processor = read_new(depths[d], 0);
+
+			files_run(processor, &options, DT_REG, (const char *const[]){"sized", NULL},
+			          &result);
+			assert_int_equal(result.successful, 1);
+			assert_int_equal(result.bytes, sizes[i]);
+			iobatch_result_deinit(&result);
+			iobatch_processor_free(processor);
+		}
+	}
+}
+
+static void a_file_of_less_than_a_block_takes_an_open_and_a_read_and_a_close(void **state)
+{
+	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+	struct iobatch_simulation simulation = {.file_size = BLOCK - 1};
+	struct iobatch_result result = IOBATCH_RESULT_INIT;
+	struct iobatch_processor *processor = read_new(4, 0);
+
+	(void)state;
+	options.executor = IOBATCH_EXECUTOR_SIMULATED;
+	options.simulation = &simulation;
+	files_run(processor, &options, DT_REG, (const char *const[]){"any", NULL}, &result);
+	/* The short read is continued once, to see the end. */
+	assert_int_equal(result.ops, 4);
+	assert_int_equal(result.bytes, BLOCK - 1);
+	iobatch_result_deinit(&result);
+	iobatch_processor_free(processor);
+}
+
+static void reads_that_are_cut_short_anywhere_count_the_same(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < 50; seed++) {
+		struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+		struct iobatch_simulation simulation = {.seed = seed,
+		                                        .latency_max_ns = 1000000,
+		                                        .file_size = seed * 1777,
+		                                        .short_permille = 700};
+		struct iobatch_result result = IOBATCH_RESULT_INIT;
+		struct iobatch_processor *processor = read_new(1 + seed % 7, 0);
+
+		options.executor = IOBATCH_EXECUTOR_SIMULATED;
+		options.simulation = &simulation;
+		/* Room for few buffers: the depth is what memory allows. */
+		options.memory_limit = 3 * BLOCK;
+		files_run(processor, &options, DT_REG,
+		          (const char *const[]){"one", "two", "three", NULL}, &result);
+		assert_int_equal(result.successful, 3);
+		assert_int_equal(result.bytes, 3 * simulation.file_size);
+		iobatch_result_deinit(&result);
+		iobatch_processor_free(processor);
+	}
+}
+
+/* The file ends after two blocks, whatever statx has said. */
+static void end_after_two_blocks(void *context, const struct iobatch_op *op,
+                                 struct iobatch_answer *answer)
+{
+	(void)context;
+	if (op->opcode == IOBATCH_OP_READ && op->offset >= 2 * BLOCK)
+		answer->result = 0;
+}
+
+static void a_file_that_shrinks_fails(void **state)
+{
+	(void)state;
+	for (uint32_t depth = 1; depth < 10; depth++) {
+		struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+		struct iobatch_simulation simulation = {
+			.file_size = 9 * BLOCK, .seed = depth, .script = end_after_two_blocks};
+		struct iobatch_result result = IOBATCH_RESULT_INIT;
+		struct iobatch_processor *processor = read_new(depth, 0);
+
+		simulation.latency_max_ns = 1000;
+		options.executor = IOBATCH_EXECUTOR_SIMULATED;
+		options.simulation = &simulation;
+		files_run(processor, &options, DT_REG, (const char *const[]){"any", NULL}, &result);
+		assert_int_equal(result.failed, 1);
+		assert_string_equal(result.failed_items[0].error_name, "ESHRUNK");
+		iobatch_result_deinit(&result);
+		iobatch_processor_free(processor);
+	}
+}
+
+static void grow_after_statx(unsigned call)
+{
+	/* 0: open and first block, 1: statx, 2: lanes. */
+	if (call == 2)
+		file_make("growing", 7 * BLOCK + 5);
+}
+
+static void a_file_that_grows_is_read_to_its_end(void **state)
+{
+	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+	struct iobatch_result result = IOBATCH_RESULT_INIT;
+	struct iobatch_processor *processor = read_new(2, 0);
+	struct fronted fronted;
+
+	(void)state;
+	files_need_ring();
+	file_make("growing", 3 * BLOCK);
+	fronted_init(&fronted, processor, grow_after_statx);
+	files_run(&fronted.processor, &options, DT_REG, (const char *const[]){"growing", NULL},
+	          &result);
+	assert_int_equal(result.successful, 1);
+	assert_int_equal(result.bytes, 7 * BLOCK + 5);
+	iobatch_result_deinit(&result);
+	iobatch_processor_free(processor);
+}
+
+static void a_file_that_says_it_is_empty_is_read_to_its_end(void **state)
+{
+	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+	struct iobatch_result result = IOBATCH_RESULT_INIT;
+	struct iobatch_processor *processor = read_new(4, 0);
+	char content[64 * BLOCK];
+	int fd = open("/proc/self/auxv", O_RDONLY);
+	ssize_t length;
+
+	(void)state;
+	files_need_ring();
+	assert_true(fd >= 0);
+	length = read(fd, content, sizeof(content));
+	close(fd);
+	files_run(processor, &options, DT_REG, (const char *const[]){"/proc/self/auxv", NULL},
+	          &result);
+	assert_int_equal(result.successful, 1);
+	assert_int_equal(result.bytes, length);
+	iobatch_result_deinit(&result);
+	iobatch_processor_free(processor);
+}
+
+static void ranges_of_a_descriptor_are_read_and_no_more(void **state)
+{
+	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+	struct iobatch_result result = IOBATCH_RESULT_INIT;
+	struct iobatch_processor *processor = read_new(3, 0);
+	static struct iobatch_file ranges[5];
+	struct iobatch_items items = iobatch_items_array(ranges, 5, sizeof(ranges[0]));
+	int fd;
+
+	(void)state;
+	files_need_ring();
+	file_make("ranged", 10 * BLOCK);
+	fd = open("ranged", O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	for (unsigned i = 0; i < 5; i++)
+		ranges[i].fd = fd;
+	ranges[0].length = 1;
+	ranges[1].offset = 5;
+	ranges[1].length = 3 * BLOCK + 100;
+	ranges[2].offset = 9 * BLOCK;
+	ranges[2].length = BLOCK;
+	ranges[3].offset = 8 * BLOCK; /* to the end */
+	ranges[4].offset = 9 * BLOCK;
+	ranges[4].length = BLOCK + 1; /* one byte too many */
+	assert_int_equal(iobatch_run(&items, processor, &options, &result), 0);
+	assert_int_equal(result.successful, 4);
+	assert_int_equal(result.bytes, 1 + 3 * BLOCK + 100 + BLOCK + 2 * BLOCK);
+	assert_int_equal(result.failed_items[0].index, 4);
+	assert_string_equal(result.failed_items[0].error_name, "ESHRUNK");
+	iobatch_result_deinit(&result);
+	iobatch_processor_free(processor);
+	close(fd);
+}
+
+static void a_symbolic_link_where_a_file_was_promised_is_not_followed(void **state)
+{
+	struct iobatch_processor *processor = read_new(1, 0);
+
+	(void)state;
+	files_need_ring();
+	file_make("target", 1);
+	assert_int_equal(symlink("target", "link"), 0);
+	files_run_one(processor, DT_REG, "link", "ELOOP");
+	files_run_one(processor, DT_UNKNOWN, "link", NULL);
+	iobatch_processor_free(processor);
+}
+
+static void what_is_no_file_fails_with_its_errno(void **state)
+{
+	struct iobatch_processor *processor = read_new(1, 0);
+
+	(void)state;
+	files_need_ring();
+	files_run_one(processor, DT_DIR, ".", "EISDIR");
+	files_run_one(processor, DT_REG, "missing", "ENOENT");
+	iobatch_processor_free(processor);
+}
+
+static void direct_reads_count_a_tail_that_is_no_block(void **state)
+{
+	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+	struct iobatch_result result = IOBATCH_RESULT_INIT;
+	struct iobatch_processor *processor = read_new(4, 1);
+	int fd;
+
+	(void)state;
+	files_need_ring();
+	file_make("direct", 9 * BLOCK + 7);
+	fd = open("direct", O_RDONLY | O_DIRECT | O_CLOEXEC);
+	if (fd < 0) {
+		print_message("no O_DIRECT on the temporary directory's file system\n");
+		iobatch_processor_free(processor);
+		skip();
+	}
+	close(fd);
+	files_run(processor, &options, DT_REG, (const char *const[]){"direct", NULL}, &result);
+	assert_int_equal(result.successful, 1);
+	assert_int_equal(result.bytes, 9 * BLOCK + 7);
+	iobatch_result_deinit(&result);
+	iobatch_processor_free(processor);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(options_out_of_range_are_refused),
+		cmocka_unit_test(every_byte_is_counted_at_every_size),
+		cmocka_unit_test(a_file_of_less_than_a_block_takes_an_open_and_a_read_and_a_close),
+		cmocka_unit_test(reads_that_are_cut_short_anywhere_count_the_same),
+		cmocka_unit_test(a_file_that_shrinks_fails),
+		cmocka_unit_test(a_file_that_grows_is_read_to_its_end),
+		cmocka_unit_test(a_file_that_says_it_is_empty_is_read_to_its_end),
+		cmocka_unit_test(ranges_of_a_descriptor_are_read_and_no_more),
+		cmocka_unit_test(a_symbolic_link_where_a_file_was_promised_is_not_followed),
+		cmocka_unit_test(what_is_no_file_fails_with_its_errno),
+		cmocka_unit_test(direct_reads_count_a_tail_that_is_no_block),
+	};
+
+	return cmocka_run_group_tests(tests, files_setup, files_teardown);
+}
