@@ -59,7 +59,13 @@ static void finish_attempt(struct reaper *reaper, struct slot *slot)
 	const struct iobatch_options *options = &reaper->run->options;
 
 	slot->phase = SLOT_IDLE;
-	pool_release(&reaper->pool, slot);
+	if (slot->item.buffer_count > 0)
+		pool_release(&reaper->pool, slot);
+	if (!slot->error && reaper->run->success_is_silent) {
+		tally_success(reaper, slot->item.bytes);
+		reaper_settled(reaper, slot);
+		return;
+	}
 	if (!slot->error || slot->item.attempt > options->retries) {
 		settle(reaper, slot);
 		return;
@@ -174,7 +180,8 @@ void attempt_admit(struct reaper *reaper, struct slot *slot)
 	const struct run *run = reaper->run;
 	const struct iobatch_processor *processor = run->processor;
 
-	pool_reserve(&reaper->pool, slot, processor->buffers_min);
+	if (processor->buffers_min > 0)
+		pool_reserve(&reaper->pool, slot, processor->buffers_min);
 	slot->phase = SLOT_RUNNING;
 	slot->error = 0;
 	slot->failed_opcode = -1;

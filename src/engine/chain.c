@@ -93,7 +93,7 @@ static bool may_link(const struct executor *executor, const struct iobatch_op *o
 }
 
 /* Hands over ops from slot->submitted on. Returns 0, or -EAGAIN when the executor has no room. */
-static int submit_sequence(struct reaper *reaper, struct slot *slot, uint64_t deadline_ns)
+static inline int submit_sequence(struct reaper *reaper, struct slot *slot, uint64_t deadline_ns)
 {
 	struct iobatch_chain *chain = slot_chain(slot);
 	struct executor_request requests[OPS_MAX];

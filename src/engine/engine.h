@@ -173,6 +173,7 @@ struct run {
 	struct tally tally;
 	struct reaper *reapers;
 	unsigned reapers_count;
+	bool success_is_silent; /* nobody wants to hear of an item that succeeds */
 	unsigned windows_count; /* of all reapers */
 	unsigned window_slots;
 	unsigned chain_ops; /* room of a chain: the processor's, and to close every file */
@@ -211,6 +212,12 @@ void tally_deinit(struct tally *tally, bool owns_objects);
 void tally_batch_started(struct tally *tally);
 void tally_batch_ended(struct tally *tally);
 void tally_settle(struct reaper *reaper, const struct iobatch_outcome *outcome);
+/* Counts a success, and no more. */
+static inline void tally_success(struct reaper *reaper, uint64_t bytes)
+{
+	reaper->part.successful++;
+	reaper->part.bytes += bytes;
+}
 /* Adds what the reaper has counted to the sum: at its end. */
 void tally_add(struct reaper *reaper);
 /* The last progress call, when all reapers have ended. */

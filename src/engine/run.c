@@ -49,6 +49,9 @@ static void size_up(struct run *run)
 	run->reapers_count = options->rings ? options->rings : cpus_count();
 	if (run->reapers_count > run->windows_count)
 		run->reapers_count = run->windows_count;
+	run->success_is_silent = !run->processor->settled && !options->on_settled &&
+	                         !options->on_progress &&
+	                         !(options->collect & IOBATCH_COLLECT_SUCCESSFUL);
 	run->chain_ops = run->processor->chain_ops_max;
 	if (run->chain_ops < files_max)
 		run->chain_ops = files_max;

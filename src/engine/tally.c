@@ -138,12 +138,10 @@ void tally_settle(struct reaper *reaper, const struct iobatch_outcome *outcome)
 	bool collected = options->collect &
 	                 (outcome->error ? IOBATCH_COLLECT_FAILED : IOBATCH_COLLECT_SUCCESSFUL);
 
-	if (outcome->error) {
+	if (outcome->error)
 		reaper->part.failed++;
-	} else {
-		reaper->part.successful++;
-		reaper->part.bytes += outcome->bytes;
-	}
+	else
+		tally_success(reaper, outcome->bytes);
 	if (!collected && !options->on_settled && !publish_is_due(reaper))
 		return;
 	pthread_mutex_lock(&run->tally.lock);

@@ -161,18 +161,14 @@ static int submit_call(struct ring *ring, const struct executor_request *request
 	return 0;
 }
 
-static int ring_submit(struct executor *executor, const struct executor_request *requests,
-                       unsigned count, uint64_t deadline_ns)
+/* Queues a sequence. Always inlined, so that the way of single ops without a deadline is a short
+ * one. */
+__attribute__((always_inline)) static inline int queue_sequence(
+	struct ring *ring, const struct executor_request *requests, unsigned count,
+	uint64_t deadline_ns)
 {
-	struct ring *ring = ring_of(executor);
-	unsigned sqes = deadline_ns ? 2 * count : count;
-	int result;
+	int result = make_room(ring, deadline_ns ? 2 * count : count, count);
 
-	if (ring->by_call[requests[0].op->opcode]) {
-		assert(count == 1);
-		return submit_call(ring, &requests[0]);
-	}
-	result = make_room(ring, sqes, count);
 	if (result < 0)
 		return result;
 	for (unsigned i = 0; i < count; i++) {
@@ -192,6 +188,20 @@ static int ring_submit(struct executor *executor, const struct executor_request 
 	}
 	ring->expected += count;
 	return 0;
+}
+
+static int ring_submit(struct executor *executor, const struct executor_request *requests,
+                       unsigned count, uint64_t deadline_ns)
+{
+	struct ring *ring = ring_of(executor);
+
+	if (ring->by_call[requests[0].op->opcode]) {
+		assert(count == 1);
+		return submit_call(ring, &requests[0]);
+	}
+	if (count == 1 && !deadline_ns)
+		return queue_sequence(ring, requests, 1, 0);
+	return queue_sequence(ring, requests, count, deadline_ns);
 }
 
 static int ring_timer(struct executor *executor, uint64_t id, uint64_t expires_ns)

@@ -533,6 +533,43 @@ static void an_interrupted_close_has_closed(void **state)
 	scene_deinit(&scene);
 }
 
+static void an_op_that_may_fail_leaves_its_error_and_the_chain_goes_on(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	for (int unordered = 0; unordered < 2; unordered++) {
+		scene_init(&scene);
+		scene.unordered = unordered;
+		scene_op(&scene, iobatch_op_openat(0, AT_FDCWD, "a", O_RDONLY, 0));
+		scene.ops[0].flags = IOBATCH_MAY_FAIL;
+		scene_op(&scene, iobatch_op_nop());
+		scene_answer(&scene, -ENOENT);
+		scene_run(&scene);
+		assert_int_equal(scene.result.successful, 1);
+		assert_int_equal(scene.results[0], -ENOENT);
+		assert_int_equal(scene.results[1], 0);
+		assert_int_equal(scene.asked, 2);
+		scene_deinit(&scene);
+	}
+}
+
+static void an_op_that_may_fail_does_not_outlive_the_deadline(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_init(&scene);
+	scene.options.timeout_ms = 10;
+	scene_op(&scene, iobatch_op_statx(AT_FDCWD, "a", 0, 0, NULL));
+	scene.ops[0].flags = IOBATCH_MAY_FAIL;
+	scene.answers[0].latency_ns = UINT64_MAX;
+	scene.answers_count = 1;
+	scene_run(&scene);
+	scene_assert_failed(&scene, -ETIME, IOBATCH_OP_STATX, 1);
+	scene_deinit(&scene);
+}
+
 static void an_unsound_chain_fails_the_item(void **state)
 {
 	struct scene scene;
@@ -664,6 +701,8 @@ int main(void)
 		cmocka_unit_test(every_failed_attempt_is_cleaned_up_after_its_files_are_closed),
 		cmocka_unit_test(a_close_that_fails_fails_the_item),
 		cmocka_unit_test(an_interrupted_close_has_closed),
+		cmocka_unit_test(an_op_that_may_fail_leaves_its_error_and_the_chain_goes_on),
+		cmocka_unit_test(an_op_that_may_fail_does_not_outlive_the_deadline),
 		cmocka_unit_test(an_unsound_chain_fails_the_item),
 		cmocka_unit_test(the_same_seed_gives_the_same_run),
 		TRIAL_ON_BOTH(memory_limit_caps_the_buffers_in_flight_and_everybody_gets_a_turn),
