@@ -50,7 +50,7 @@ static void settle(struct reaper *reaper, struct slot *slot)
 		}
 	}
 	tally_settle(reaper, &outcome);
-	reaper_settled(reaper, slot);
+	window_settled(reaper, slot);
 }
 
 /* The attempt is over and has left nothing behind. */
@@ -63,7 +63,7 @@ static void finish_attempt(struct reaper *reaper, struct slot *slot)
 		pool_release(&reaper->pool, slot);
 	if (!slot->error && reaper->run->success_is_silent) {
 		tally_success(reaper, slot->item.bytes);
-		reaper_settled(reaper, slot);
+		window_settled(reaper, slot);
 		return;
 	}
 	if (!slot->error || slot->item.attempt > options->retries) {
@@ -73,8 +73,8 @@ static void finish_attempt(struct reaper *reaper, struct slot *slot)
 	reaper->part.retries++;
 	if (options->backoff_ms == 0)
 		queue_push(&reaper->ready, slot);
-	else if (reaper_timer(reaper, id_make(ID_BACKOFF, slot->number, slot->generation, 0),
-	                      options->backoff_ms * NS_PER_MS) < 0)
+	else if (timer_start(reaper, id_make(ID_BACKOFF, slot->number, slot->generation, 0),
+	                     options->backoff_ms * NS_PER_MS) < 0)
 		queue_push(&reaper->resting, slot);
 }
 
@@ -91,7 +91,8 @@ static struct iobatch_chain *empty_chain(struct slot *slot)
 static void run_chain(struct reaper *reaper, struct slot *slot)
 {
 	slot->current ^= 1;
-	chain_start(reaper, slot);
+	if (chain_start(reaper, slot) == CHAIN_OVER)
+		attempt_chain_ended(reaper, slot);
 }
 
 static void clean_up(struct reaper *reaper, struct slot *slot)

@@ -171,41 +171,37 @@ static int hand_over(struct reaper *reaper, struct slot *slot)
 	                                   : submit_sequence(reaper, slot, deadline_ns);
 }
 
-static inline void end_if_over(struct reaper *reaper, struct slot *slot)
+static enum chain_state state_of(const struct slot *slot)
 {
-	if (slot->outstanding == 0 && !slot->blocked)
-		attempt_chain_ended(reaper, slot);
+	if (slot->blocked)
+		return CHAIN_BLOCKED;
+	return slot->outstanding > 0 ? CHAIN_RUNNING : CHAIN_OVER;
 }
 
 /*
- * The end of every way into this file: hands over what is wanted, and ends the chain when all is
- * done. A slot for which there is no room waits in the reaper's list, behind those that wait
- * already.
+ * The end of every way into this file: hands over what is wanted. A slot for which there is no room
+ * waits in the reaper's list, behind those that wait already.
  */
-static inline void go_on(struct reaper *reaper, struct slot *slot)
+static inline enum chain_state go_on(struct reaper *reaper, struct slot *slot)
 {
 	if (!slot->blocked && anything_wanted(slot) &&
 	    (reaper->blocked.first || hand_over(reaper, slot) < 0)) {
 		slot->blocked = true;
 		queue_push(&reaper->blocked, slot);
 	}
-	end_if_over(reaper, slot);
+	return state_of(slot);
 }
 
-void chain_unblock(struct reaper *reaper)
+enum chain_state chain_unblock(struct reaper *reaper, struct slot *slot)
 {
-	struct slot *slot;
-
-	while ((slot = reaper->blocked.first)) {
-		if (hand_over(reaper, slot) < 0)
-			return;
-		queue_pop(&reaper->blocked);
-		slot->blocked = false;
-		end_if_over(reaper, slot);
-	}
+	if (hand_over(reaper, slot) < 0)
+		return CHAIN_BLOCKED;
+	queue_pop(&reaper->blocked);
+	slot->blocked = false;
+	return state_of(slot);
 }
 
-void chain_start(struct reaper *reaper, struct slot *slot)
+enum chain_state chain_start(struct reaper *reaper, struct slot *slot)
 {
 	struct iobatch_chain *chain = slot_chain(slot);
 
@@ -219,7 +215,7 @@ void chain_start(struct reaper *reaper, struct slot *slot)
 		for (unsigned i = 0; i < chain->count; i++)
 			op_set_add(&slot->wanted, i);
 	}
-	go_on(reaper, slot);
+	return go_on(reaper, slot);
 }
 
 /* ------------------------------------------------------------ judging -- */
@@ -258,8 +254,8 @@ static enum verdict judge_interrupted(struct reaper *reaper, struct slot *slot, 
 	pause_ns = AGAIN_PAUSE_NS << (slot->interrupted <= AGAIN_SHIFT_MAX ? slot->interrupted - 1u
 	                                                                   : AGAIN_SHIFT_MAX);
 	/* Without room for the timer the op waits for room, which is a pause as well. */
-	if (reaper_timer(reaper, id_make(ID_RESUME, slot->number, slot->generation, number),
-	                 pause_ns) < 0)
+	if (timer_start(reaper, id_make(ID_RESUME, slot->number, slot->generation, number),
+	                pause_ns) < 0)
 		return OP_AGAIN;
 	slot->outstanding++;
 	return OP_PAUSED;
@@ -412,7 +408,8 @@ static void judge_alone(struct reaper *reaper, struct slot *slot, unsigned numbe
 		abandon(slot);
 }
 
-void chain_complete(struct reaper *reaper, struct slot *slot, unsigned number, int32_t result)
+enum chain_state chain_complete(struct reaper *reaper, struct slot *slot, unsigned number,
+                                int32_t result)
 {
 	struct iobatch_op *op = &slot_chain(slot)->ops[number];
 
@@ -425,16 +422,16 @@ void chain_complete(struct reaper *reaper, struct slot *slot, unsigned number, i
 		judge_alone(reaper, slot, number);
 	else if (slot->outstanding == 0)
 		judge_sequence(reaper, slot);
-	go_on(reaper, slot);
+	return go_on(reaper, slot);
 }
 
 /* The pause before an op is tried again is over. */
-void chain_resume(struct reaper *reaper, struct slot *slot, unsigned number)
+enum chain_state chain_resume(struct reaper *reaper, struct slot *slot, unsigned number)
 {
 	assert(slot->outstanding > 0);
 	slot->outstanding--;
 	/* In order it is the op at slot->position, which is wanted anyhow. */
 	if (slot_chain(slot)->unordered && (!slot->error || slot->phase != SLOT_RUNNING))
 		op_set_add(&slot->wanted, number);
-	go_on(reaper, slot);
+	return go_on(reaper, slot);
 }

@@ -237,10 +237,18 @@ void region_unmap(void *memory, size_t size);
 int reaper_init(struct reaper *reaper, struct run *run, unsigned number);
 void reaper_deinit(struct reaper *reaper);
 void reaper_loop(struct reaper *reaper);
+
+/* window.c: batches, and when their items start. */
+/* Takes the next batch into a window whose batch has settled. Without one the window is done with.
+ */
+void window_fill(struct reaper *reaper, struct window *window);
+void window_start_next(struct reaper *reaper, struct window *window);
+/* With a delay: the window's next item, after the pause that separates it from the one before. */
+void window_pause(struct reaper *reaper, struct window *window);
 /* The item of a slot has its outcome: its window goes on. */
-void reaper_settled(struct reaper *reaper, struct slot *slot);
+void window_settled(struct reaper *reaper, struct slot *slot);
 /* Has a timer complete `pause_ns` from now. Returns 0, or -EAGAIN when the executor has no room. */
-int reaper_timer(struct reaper *reaper, uint64_t id, uint64_t pause_ns);
+int timer_start(struct reaper *reaper, uint64_t id, uint64_t pause_ns);
 
 /* attempt.c: from an attempt's start to the item's outcome. */
 void attempt_start(struct reaper *reaper, struct slot *slot);
@@ -248,12 +256,19 @@ void attempt_start(struct reaper *reaper, struct slot *slot);
 void attempt_admit(struct reaper *reaper, struct slot *slot);
 void attempt_chain_ended(struct reaper *reaper, struct slot *slot);
 
-/* chain.c: carries out the chain of a slot; see there. */
-void chain_start(struct reaper *reaper, struct slot *slot);
-/* There may be room again: those that wait for it go on, in turn. */
-void chain_unblock(struct reaper *reaper);
-void chain_complete(struct reaper *reaper, struct slot *slot, unsigned op, int32_t result);
-void chain_resume(struct reaper *reaper, struct slot *slot, unsigned op);
+/* chain.c: carries out the chain of a slot. All but chain_unblock() leave a slot that is blocked in
+ * its list. */
+enum chain_state {
+	CHAIN_RUNNING,
+	CHAIN_BLOCKED, /* waits for room in the executor */
+	CHAIN_OVER,    /* nothing of it is outstanding; slot->error says how it went */
+};
+enum chain_state chain_start(struct reaper *reaper, struct slot *slot);
+enum chain_state chain_complete(struct reaper *reaper, struct slot *slot, unsigned op,
+                                int32_t result);
+enum chain_state chain_resume(struct reaper *reaper, struct slot *slot, unsigned op);
+/* There may be room again for the first of those that wait for it. */
+enum chain_state chain_unblock(struct reaper *reaper, struct slot *slot);
 
 /* ----------------------------------------------------------- small things -- */
 

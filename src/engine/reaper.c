@@ -176,71 +176,6 @@ void reaper_deinit(struct reaper *reaper)
 	free(reaper->windows);
 }
 
-/* --------------------------------------------------------------- windows -- */
-
-int reaper_timer(struct reaper *reaper, uint64_t id, uint64_t pause_ns)
-{
-	struct executor *executor = reaper->executor;
-	int result = executor->ops->timer(executor, id, executor->ops->now_ns(executor) + pause_ns);
-
-	if (result == 0)
-		reaper->in_flight++;
-	return result;
-}
-
-static void start_next(struct reaper *reaper, struct window *window)
-{
-	window->used = true;
-	queue_push(&reaper->ready, &reaper->slots[window->first_slot + window->started++]);
-}
-
-/* With a delay: the window's next item, after the pause that separates it from the one before. */
-static void pause_or_start(struct reaper *reaper, struct window *window)
-{
-	uint64_t id = id_make(ID_DELAY, (uint32_t)(window - reaper->windows), 0, 0);
-
-	if (!window->used) {
-		start_next(reaper, window);
-	} else if (reaper_timer(reaper, id, reaper->run->options.delay_ms * NS_PER_MS) < 0) {
-		window->next = reaper->to_pause;
-		reaper->to_pause = window;
-	}
-}
-
-/* Takes the next batch into a window whose batch has settled. Without one the window is done with.
- */
-static void fill_window(struct reaper *reaper, struct window *window)
-{
-	struct run *run = reaper->run;
-
-	window->size = intake_take(&run->intake, run->options.batch_size,
-	                           &reaper->slots[window->first_slot]);
-	window->started = 0;
-	window->unsettled = window->size;
-	if (window->size == 0)
-		return;
-	tally_batch_started(&run->tally);
-	if (run->options.delay_ms > 0) {
-		pause_or_start(reaper, window);
-		return;
-	}
-	while (window->started < window->size)
-		start_next(reaper, window);
-}
-
-void reaper_settled(struct reaper *reaper, struct slot *slot)
-{
-	struct window *window = slot->window;
-
-	if (--window->unsettled == 0) {
-		tally_batch_ended(&reaper->run->tally);
-		window->next = reaper->to_fill;
-		reaper->to_fill = window;
-	} else if (reaper->run->options.delay_ms > 0) {
-		pause_or_start(reaper, window);
-	}
-}
-
 /* ------------------------------------------------------------------ loop -- */
 
 static void dispatch(struct reaper *reaper, const struct executor_completion *completion)
@@ -249,7 +184,7 @@ static void dispatch(struct reaper *reaper, const struct executor_completion *co
 	struct slot *slot;
 
 	if (id_kind(id) == ID_DELAY) {
-		start_next(reaper, &reaper->windows[id_number(id)]);
+		window_start_next(reaper, &reaper->windows[id_number(id)]);
 		return;
 	}
 	assert(id_number(id) < reaper->slots_count);
@@ -258,10 +193,12 @@ static void dispatch(struct reaper *reaper, const struct executor_completion *co
 	switch (id_kind(id)) {
 	case ID_OP:
 		reaper->ops++;
-		chain_complete(reaper, slot, id_op(id), completion->result);
+		if (chain_complete(reaper, slot, id_op(id), completion->result) == CHAIN_OVER)
+			attempt_chain_ended(reaper, slot);
 		break;
 	case ID_RESUME:
-		chain_resume(reaper, slot, id_op(id));
+		if (chain_resume(reaper, slot, id_op(id)) == CHAIN_OVER)
+			attempt_chain_ended(reaper, slot);
 		break;
 	case ID_BACKOFF:
 		queue_push(&reaper->ready, slot);
@@ -276,11 +213,18 @@ static void retry_refused(struct reaper *reaper)
 {
 	struct slot *slot;
 
-	chain_unblock(reaper);
+	while ((slot = reaper->blocked.first)) {
+		enum chain_state state = chain_unblock(reaper, slot);
+
+		if (state == CHAIN_BLOCKED)
+			break;
+		if (state == CHAIN_OVER)
+			attempt_chain_ended(reaper, slot);
+	}
 	while ((slot = reaper->resting.first)) {
 		uint64_t id = id_make(ID_BACKOFF, slot->number, slot->generation, 0);
 
-		if (reaper_timer(reaper, id, reaper->run->options.backoff_ms * NS_PER_MS) < 0)
+		if (timer_start(reaper, id, reaper->run->options.backoff_ms * NS_PER_MS) < 0)
 			break;
 		queue_pop(&reaper->resting);
 	}
@@ -288,7 +232,7 @@ static void retry_refused(struct reaper *reaper)
 		struct window *window = reaper->to_pause;
 
 		reaper->to_pause = window->next;
-		pause_or_start(reaper, window);
+		window_pause(reaper, window);
 		if (reaper->to_pause == window)
 			break;
 	}
@@ -305,7 +249,7 @@ static void do_ready(struct reaper *reaper)
 			struct window *window = reaper->to_fill;
 
 			reaper->to_fill = window->next;
-			fill_window(reaper, window);
+			window_fill(reaper, window);
 		} else if (reaper->starving.first && reaper->pool.free_count >= buffers_min) {
 			attempt_admit(reaper, queue_pop(&reaper->starving));
 		} else if ((slot = queue_pop(&reaper->ready))) {
