@@ -105,7 +105,8 @@ struct reaper {
 	struct run *run;
 	unsigned number;
 	pthread_t thread;
-	int error; /* of the set-up, or of the executor */
+	int error;            /* of the set-up, or of the executor */
+	bool executor_failed; /* is the set-up's error the executor's? */
 
 	struct executor *executor;
 	uint64_t now_ns; /* the clock as of the last wait */

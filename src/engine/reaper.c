@@ -159,8 +159,10 @@ int reaper_init(struct reaper *reaper, struct run *run, unsigned number)
 		result = init_slots(reaper);
 	if (result == 0)
 		result = init_pool(reaper);
-	if (result == 0)
+	if (result == 0) {
 		result = init_executor(reaper);
+		reaper->executor_failed = result < 0;
+	}
 	return result;
 }
 

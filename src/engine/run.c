@@ -147,16 +147,22 @@ static int first_error(const struct run *run)
 	return 0;
 }
 
+/* Says why nothing has run and what to do about it. */
 static void explain_setup(struct run *run, int error)
 {
 	char cause[200], remedy[200];
+	bool ring = false;
 
-	if (run->options.executor == IOBATCH_EXECUTOR_RING) {
+	for (unsigned i = 0; run->reapers && i < run->reapers_count; i++)
+		ring = ring || run->reapers[i].executor_failed;
+	if (ring && run->options.executor == IOBATCH_EXECUTOR_RING) {
 		ring_explain(error, cause, sizeof(cause), remedy, sizeof(remedy));
 		snprintf(run->message, sizeof(run->message), "io_uring cannot run here: %s; %s",
 		         cause, remedy);
 	} else {
-		snprintf(run->message, sizeof(run->message), "the run cannot be set up: %s",
+		snprintf(run->message, sizeof(run->message),
+		         "the run cannot be set up: %s; use a smaller batch_size or "
+		         "max_concurrent, or fewer rings",
 		         strerror(-error));
 	}
 }
@@ -177,8 +183,6 @@ static int run_reapers(struct run *run, bool *ret_ran)
 	reaper_deinit(own);
 	if (result == 0)
 		result = first_error(run);
-	if (result < 0 && !*ret_ran)
-		explain_setup(run, result);
 	return result;
 }
 
@@ -240,6 +244,8 @@ static int run_checked(struct run *run, struct iobatch_result *result)
 
 			error = error ? error : finish;
 		}
+	} else if (!run->message[0]) {
+		explain_setup(run, error);
 	}
 	deinit_run(run);
 	return error;
