@@ -20,6 +20,27 @@ static const struct iobatch_error bad_chain = {
 	.message = "the processor has asked for an op that cannot be carried out",
 };
 
+static const struct iobatch_error unknown_error = {
+	.name = "EUNKNOWN",
+	.message = "the processor has given an error that has no name",
+};
+
+static void name_error(struct iobatch_outcome *outcome, const struct iobatch_error *own)
+{
+	const char *name =
+		outcome->error == IOBATCH_OWN_ERROR ? NULL : strerrorname_np(-outcome->error);
+
+	if (name) {
+		outcome->error_name = name;
+		outcome->message = strerrordesc_np(-outcome->error);
+		return;
+	}
+	if (outcome->error != IOBATCH_OWN_ERROR || !own)
+		own = &unknown_error;
+	outcome->error_name = own->name;
+	outcome->message = own->message;
+}
+
 static void settle(struct reaper *reaper, struct slot *slot)
 {
 	const struct iobatch_processor *processor = reaper->run->processor;
@@ -33,20 +54,14 @@ static void settle(struct reaper *reaper, struct slot *slot)
 		.bytes = slot->item.bytes,
 	};
 
-	if (slot->error == IOBATCH_OWN_ERROR) {
-		outcome.error_name = slot->own_error->name;
-		outcome.message = slot->own_error->message;
-	} else if (slot->error) {
-		outcome.error_name = strerrorname_np(-slot->error);
-		outcome.message = strerrordesc_np(-slot->error);
-	}
+	if (outcome.error)
+		name_error(&outcome, slot->own_error);
 	if (processor->settled) {
 		int result = processor->settled(processor->context, &slot->item, &outcome);
 
 		if (result < 0 && !outcome.error) {
 			outcome.error = result;
-			outcome.error_name = strerrorname_np(-result);
-			outcome.message = strerrordesc_np(-result);
+			name_error(&outcome, slot->own_error);
 		}
 	}
 	tally_settle(reaper, &outcome);
@@ -95,49 +110,16 @@ static void run_chain(struct reaper *reaper, struct slot *slot)
 		attempt_chain_ended(reaper, slot);
 }
 
-static void clean_up(struct reaper *reaper, struct slot *slot)
+/*
+ * Can the ops of a chain be carried out as they stand? A file that is open must not be opened
+ * again: the descriptor that it has would be lost.
+ */
+static bool chain_is_sound(const struct reaper *reaper, const struct slot *slot,
+                           const struct iobatch_chain *chain)
 {
-	const struct iobatch_processor *processor = reaper->run->processor;
-	struct iobatch_chain *chain;
+	uint32_t open = slot->files_open;
 
-	if (!slot->error || !processor->cleanup) {
-		finish_attempt(reaper, slot);
-		return;
-	}
-	slot->phase = SLOT_CLEANUP;
-	chain = empty_chain(slot);
-	if (processor->cleanup(processor->context, &slot->item, chain) == IOBATCH_MORE &&
-	    chain->count > 0) {
-		chain->unordered = false;
-		run_chain(reaper, slot);
-	} else {
-		finish_attempt(reaper, slot);
-	}
-}
-
-/* The processor has no more chains, or the attempt has failed. */
-static void end_attempt(struct reaper *reaper, struct slot *slot)
-{
-	struct iobatch_chain *chain;
-
-	if (!slot->files_open) {
-		clean_up(reaper, slot);
-		return;
-	}
-	slot->phase = SLOT_CLOSING;
-	chain = empty_chain(slot);
-	chain->unordered = true;
-	for (unsigned file = 0; file < FILES_MAX; file++) {
-		if (slot->files_open & 1u << file)
-			chain->ops[chain->count++] = iobatch_op_close((int)file);
-	}
-	run_chain(reaper, slot);
-}
-
-/* Can the ops of a chain be carried out as they stand? */
-static bool chain_is_sound(const struct reaper *reaper, const struct iobatch_chain *chain)
-{
-	if (chain->count == 0)
+	if (chain->count == 0 || chain->count > chain->capacity)
 		return false;
 	for (unsigned i = 0; i < chain->count; i++) {
 		const struct iobatch_op *op = &chain->ops[i];
@@ -150,8 +132,57 @@ static bool chain_is_sound(const struct reaper *reaper, const struct iobatch_cha
 			return false;
 		if (op->file < 0 && op_is(op, OP_OPENS_FILE | OP_CLOSES_FILE))
 			return false;
+		if (op_is(op, OP_OPENS_FILE)) {
+			if (open & 1u << op->file)
+				return false;
+			open |= 1u << op->file;
+		}
+		if (op_is(op, OP_CLOSES_FILE) && !chain->unordered)
+			open &= ~(1u << op->file);
 	}
 	return true;
+}
+
+static void clean_up(struct reaper *reaper, struct slot *slot)
+{
+	const struct iobatch_processor *processor = reaper->run->processor;
+	struct iobatch_chain *chain;
+
+	if (!slot->error || !processor->cleanup) {
+		finish_attempt(reaper, slot);
+		return;
+	}
+	slot->phase = SLOT_CLEANUP;
+	chain = empty_chain(slot);
+	if (processor->cleanup(processor->context, &slot->item, chain) == IOBATCH_MORE &&
+	    chain_is_sound(reaper, slot, chain)) {
+		chain->unordered = false;
+		run_chain(reaper, slot);
+	} else {
+		finish_attempt(reaper, slot);
+	}
+}
+
+static void close_files(struct reaper *reaper, struct slot *slot, enum slot_phase phase)
+{
+	struct iobatch_chain *chain = empty_chain(slot);
+
+	slot->phase = (uint8_t)phase;
+	chain->unordered = true;
+	for (unsigned file = 0; file < FILES_MAX; file++) {
+		if (slot->files_open & 1u << file)
+			chain->ops[chain->count++] = iobatch_op_close((int)file);
+	}
+	run_chain(reaper, slot);
+}
+
+/* The processor has no more chains, or the attempt has failed. */
+static void end_attempt(struct reaper *reaper, struct slot *slot)
+{
+	if (slot->files_open)
+		close_files(reaper, slot, SLOT_CLOSING);
+	else
+		clean_up(reaper, slot);
 }
 
 /* Asks the processor what comes next. */
@@ -163,7 +194,7 @@ static void next_chain(struct reaper *reaper, struct slot *slot)
 
 	result = processor->next(processor->context, &slot->item, slot_chain(slot), chain);
 	if (result == IOBATCH_MORE) {
-		if (chain_is_sound(reaper, chain)) {
+		if (chain_is_sound(reaper, slot, chain)) {
 			run_chain(reaper, slot);
 			return;
 		}
@@ -226,7 +257,11 @@ void attempt_chain_ended(struct reaper *reaper, struct slot *slot)
 		clean_up(reaper, slot);
 		break;
 	case SLOT_CLEANUP:
-		finish_attempt(reaper, slot);
+		/* A clean-up may have opened files of its own. */
+		if (slot->files_open)
+			close_files(reaper, slot, SLOT_CLEANUP);
+		else
+			finish_attempt(reaper, slot);
 		break;
 	case SLOT_IDLE:
 		assert(!"a chain without an attempt");

@@ -71,7 +71,8 @@ static inline void make_request(const struct reaper *reaper, struct slot *slot, 
 		ret->fd = (int)(slot->number * reaper->run->processor->files_max) + op->file;
 		ret->direct = true;
 	} else if (!(facts & OP_OPENS_FILE)) {
-		ret->fd = slot->files[op->file];
+		/* What is not open has no number: the last one is somebody else's by now. */
+		ret->fd = slot->files_open & 1u << op->file ? slot->files[op->file] : -1;
 	}
 }
 
@@ -87,6 +88,9 @@ static bool may_link(const struct executor *executor, const struct iobatch_op *o
 	if (op->flags & IOBATCH_MAY_FAIL)
 		return false;
 	if (op_is(op, OP_IS_TIMER) && !executor->timers_link)
+		return false;
+	/* A part that is whole does not break the link, although the op goes on. */
+	if (op_is(op, OP_MOVES_BYTES) && op->length - op_moved(op) > OP_PART_MAX)
 		return false;
 	/* A normal descriptor is not known before the open has completed. */
 	return executor->direct_files || !op_is(op, OP_OPENS_FILE);
@@ -220,6 +224,11 @@ enum chain_state chain_start(struct reaper *reaper, struct slot *slot)
 
 /* ------------------------------------------------------------ judging -- */
 
+static enum verdict failed(const struct iobatch_op *op)
+{
+	return op->flags & IOBATCH_MAY_FAIL ? OP_DONE : OP_FAILED;
+}
+
 /* Keeps the books of open files, whatever becomes of the attempt. */
 static void note_file(struct slot *slot, const struct iobatch_op *op, int32_t result)
 {
@@ -240,19 +249,20 @@ static void note_file(struct slot *slot, const struct iobatch_op *op, int32_t re
 static enum verdict judge_interrupted(struct reaper *reaper, struct slot *slot, unsigned number,
                                       int32_t result)
 {
+	const struct iobatch_chain *chain = slot_chain(slot);
+	const struct iobatch_op *op = &chain->ops[number];
+	/* Each op of an unordered chain has its share. */
+	unsigned tried = slot->interrupted / (chain->unordered ? chain->count : 1);
 	uint64_t pause_ns;
 
-	const struct iobatch_op *op = &slot_chain(slot)->ops[number];
-
-	if (slot->interrupted >= INTERRUPTED_MAX)
-		return OP_FAILED;
+	if (tried >= INTERRUPTED_MAX)
+		return failed(op);
 	if (result == -EINTR && !op_is(op, OP_IDEMPOTENT) && slot->phase == SLOT_RUNNING)
-		return OP_FAILED;
+		return failed(op);
 	slot->interrupted++;
 	if (result == -EINTR)
 		return OP_AGAIN;
-	pause_ns = AGAIN_PAUSE_NS << (slot->interrupted <= AGAIN_SHIFT_MAX ? slot->interrupted - 1u
-	                                                                   : AGAIN_SHIFT_MAX);
+	pause_ns = AGAIN_PAUSE_NS << (tried < AGAIN_SHIFT_MAX ? tried : AGAIN_SHIFT_MAX);
 	/* Without room for the timer the op waits for room, which is a pause as well. */
 	if (timer_start(reaper, id_make(ID_RESUME, slot->number, slot->generation, number),
 	                pause_ns) < 0)
@@ -274,11 +284,11 @@ static enum verdict judge_moved(struct slot *slot, struct iobatch_op *op, int32_
 	 */
 	if (op->opcode != IOBATCH_OP_READ) {
 		op->result = -EIO;
-		return OP_FAILED;
+		return failed(op);
 	}
 	if (op->flags & IOBATCH_EXACT) {
 		op->result = -ENODATA;
-		return OP_FAILED;
+		return failed(op);
 	}
 	return OP_DONE;
 }
@@ -303,9 +313,10 @@ static enum verdict judge_error(struct reaper *reaper, struct slot *slot, unsign
 		op->result = -ETIME;
 		return OP_FAILED;
 	}
-	if (result == -EINTR || result == -EAGAIN)
+	/* A close is never repeated: whatever it said, the descriptor may be another file's now. */
+	if ((result == -EINTR || result == -EAGAIN) && !op_is(op, OP_CLOSES_FILE))
 		return judge_interrupted(reaper, slot, number, result);
-	return op->flags & IOBATCH_MAY_FAIL ? OP_DONE : OP_FAILED;
+	return failed(op);
 }
 
 /* What a completion means for its op. */
@@ -324,10 +335,14 @@ static inline enum verdict judge(struct reaper *reaper, struct slot *slot, unsig
 	return OP_DONE;
 }
 
-/* Has an op that is done cancelled what was linked behind it? A read that ended early has. */
-static bool broke_link(const struct iobatch_op *op)
+/*
+ * Has an op that is done cancelled what was linked behind it? A read that ended early has, and a
+ * close that was interrupted.
+ */
+static bool broke_link(const struct iobatch_op *op, int64_t answer)
 {
-	return op_is(op, OP_MOVES_BYTES) && op_moved(op) < op->length;
+	return (op_is(op, OP_MOVES_BYTES) && op_moved(op) < op->length) ||
+	       (op_is(op, OP_CLOSES_FILE) && answer < 0);
 }
 
 /* All completions of a sequence are there: judges them from the front. */
@@ -338,11 +353,12 @@ static void judge_sequence(struct reaper *reaper, struct slot *slot)
 
 	while (slot->position < slot->submitted && !broken) {
 		struct iobatch_op *op = &chain->ops[slot->position];
+		int64_t answer = op->result;
 
 		switch (judge(reaper, slot, slot->position)) {
 		case OP_DONE:
 			slot->position++;
-			broken = broke_link(op);
+			broken = broke_link(op, answer);
 			break;
 		case OP_FAILED:
 			fail(slot, op, (int)op->result);

@@ -59,7 +59,7 @@ struct slot {
 	uint8_t current;      /* chains[current] runs, the other is the one before or the next */
 	uint8_t position;     /* in order: the first op that is not done */
 	uint8_t submitted;    /* in order: the first op that is not handed over */
-	uint8_t interrupted;  /* EINTR and EAGAIN in a row */
+	uint16_t interrupted; /* EINTR and EAGAIN in a row; unordered: of all ops */
 
 	struct iobatch_chain chains[2];
 	struct op_set wanted; /* unordered: ops to be handed over */

@@ -25,7 +25,10 @@ static bool add_piece(size_t *total, struct piece *piece, size_t size, size_t sl
 {
 	size_t bytes;
 
-	/* Whole cache lines (a slot is some of them), and no stride that puts all slots' first
+	if (size > SIZE_MAX / 2)
+		return false;
+	/*
+	 * Whole cache lines (a slot is some of them), and no stride that puts all slots' first
 	 * lines into the same few sets.
 	 */
 	piece->stride = (size + 63) & ~(size_t)63;

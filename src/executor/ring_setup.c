@@ -21,8 +21,6 @@
 
 int ring_init_queue(struct io_uring *uring, unsigned entries, unsigned cq_entries, bool deadlines)
 {
-	/* From the best to what every kernel has. DEFER_TASKRUN needs that only this thread enters.
-	 */
 	static const unsigned setups[] = {
 		IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
 		IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN,
@@ -109,6 +107,10 @@ static int register_buffers(struct ring *ring, const struct executor_config *con
 
 	if (config->buffers_size == 0)
 		return 0;
+	if (config->buffer_size > IOVEC_SIZE_MAX) {
+		note(config, "buffers too large to register", -E2BIG);
+		return 0;
+	}
 	chunk = IOVEC_SIZE_MAX - IOVEC_SIZE_MAX % config->buffer_size;
 	count = (config->buffers_size + chunk - 1) / chunk;
 	if (count > BUFFER_IOVECS_MAX) {

@@ -581,10 +581,13 @@ static void an_unsound_chain_fails_the_item(void **state)
 	};
 
 	(void)state;
-	for (unsigned i = 0; i < 5; i++) {
+	for (unsigned i = 0; i < 6; i++) {
 		scene_init(&scene);
 		if (i < 4)
 			scene_op(&scene, bad[i]);
+		/* A file that is opened twice, and no op at all. */
+		for (unsigned open = 0; i == 4 && open < 2; open++)
+			scene_op(&scene, iobatch_op_openat(0, AT_FDCWD, "a", O_RDONLY, 0));
 		scene_run(&scene);
 		assert_string_equal(scene.result.failed_items[0].error_name, "EBADCHAIN");
 		assert_int_equal(scene.asked, 0);

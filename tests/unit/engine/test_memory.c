@@ -15,13 +15,13 @@
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_reallocarray(void *pointer, size_t count, size_t size);
-void *__real_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset);
+void *__real_mmap64(void *address, size_t size, int protection, int flags, int fd, off_t offset);
 void __real_free(void *pointer);
 int __real_munmap(void *address, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_reallocarray(void *pointer, size_t count, size_t size);
-void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset);
+void *__wrap_mmap64(void *address, size_t size, int protection, int flags, int fd, off_t offset);
 void __wrap_free(void *pointer);
 int __wrap_munmap(void *address, size_t size);
 
@@ -65,10 +65,10 @@ void *__wrap_reallocarray(void *pointer, size_t count, size_t size)
 	return pointer ? moved : taken(moved);
 }
 
-void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
+void *__wrap_mmap64(void *address, size_t size, int protection, int flags, int fd, off_t offset)
 {
 	void *memory =
-		fails() ? MAP_FAILED : __real_mmap(address, size, protection, flags, fd, offset);
+		fails() ? MAP_FAILED : __real_mmap64(address, size, protection, flags, fd, offset);
 
 	if (watching && memory != MAP_FAILED)
 		held++;
