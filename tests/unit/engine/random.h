@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the random test and its observer share: the seed's numbers, the checks, and the world of one
+ * seed, in which both write down what they see.
+ */
+#ifndef TESTS_RANDOM_H
+#define TESTS_RANDOM_H
+
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ITEMS_MAX 60u
+#define BUFFER_SIZE 4096u
+
+extern _Thread_local uint64_t current_seed; /* for the message */
+
+/* Ends the test, also from the threads of the rings, in which cmocka's asserts cannot be used. */
+void broken(const char *file, int line, const char *what);
+
+#define CHECK(condition) ((condition) ? (void)0 : broken(__FILE__, __LINE__, #condition))
+
+/* SplitMix64. */
+static inline uint64_t draw(uint64_t *random)
+{
+	uint64_t z = *random += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+static inline uint64_t below(uint64_t *random, uint64_t limit)
+{
+	return draw(random) % limit;
+}
+
+static inline bool one_in(uint64_t *random, unsigned n)
+{
+	return below(random, n) == 0;
+}
+
+/* What was seen of an item. */
+struct record {
+	uint32_t attempts;
+	uint32_t cleanups;
+	unsigned settled;
+	unsigned told;
+	bool over; /* the processor has ended the attempt */
+};
+
+struct world {
+	uint64_t seed;
+	struct iobatch_options options;
+	struct iobatch_processor processor;
+	struct iobatch_simulation simulation;
+	uint64_t values[ITEMS_MAX];
+	struct record records[ITEMS_MAX];
+	unsigned count;
+	unsigned streamed;
+	bool direct_files, timers_link;
+	uint32_t unlinkable; /* bits of opcodes */
+	struct iobatch_progress last;
+	_Atomic unsigned batch_left[ITEMS_MAX];
+	_Atomic unsigned batches_active;
+	uint64_t digest; /* of what on_settled was told */
+};
+
+/* Does a slot have a file open, as the observer (the executor) sees it? */
+bool observer_holds_files(const struct executor *executor, unsigned slot);
+
+#endif
