@@ -841,7 +841,8 @@ const char *iobatch_hash_name(unsigned algorithm);
 /*
  * Reads like iobatch_read_new() and computes a digest of each item. With a manifest the digests are
  * written in item order, in the format that sha256sum, b2sum and xxhsum check; it appears under its
- * name at the end of the run, whole or not at all.
+ * name at the end of the run, whole or not at all. When the manifest itself is among the items, it
+ * has no line.
  */
 struct iobatch_hash_options {
 	size_t size;

@@ -3,7 +3,9 @@
 #include "cli/cli.h"
 
 #include "cli/escape.h"
+#include "job/job.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,15 +51,51 @@ void cli_complain_free(char *message)
 	free(message);
 }
 
-void cli_sets_add(struct cli_sets *sets, const char *set)
+static void add_set(struct cli_job *arguments, const char *set)
 {
-	const char **grown = reallocarray(sets->set, sets->count + 2, sizeof(*grown));
+	const char **grown =
+		reallocarray(arguments->sets, arguments->sets_count + 2, sizeof(*grown));
 
 	if (!grown) {
 		cli_complain("out of memory");
 		exit(CLI_MACHINE);
 	}
-	sets->set = grown;
-	sets->set[sets->count++] = set;
-	sets->set[sets->count] = NULL;
+	arguments->sets = grown;
+	arguments->sets[arguments->sets_count++] = set;
+	arguments->sets[arguments->sets_count] = NULL;
+}
+
+error_t cli_job_parse(struct cli_job *arguments, int key, char *argument, struct argp_state *state)
+{
+	switch (key) {
+	case 's':
+		add_set(arguments, argument);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (arguments->file)
+			argp_error(state, "one job at a time: %s is too much", argument);
+		arguments->file = argument;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "a job file is missing");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+int cli_job_load(const struct cli_job *arguments, struct job **ret_job)
+{
+	char *message;
+	int err = job_load(arguments->file, arguments->sets, ret_job, &message);
+
+	if (!err)
+		return CLI_OK;
+	cli_complain_free(message);
+	return err == -ENOMEM ? CLI_MACHINE : CLI_USAGE;
+}
+
+void cli_job_deinit(struct cli_job *arguments)
+{
+	free(arguments->sets);
 }

@@ -6,7 +6,10 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
+#include <argp.h>
 #include <stddef.h>
+
+struct job;
 
 enum cli_exit {
 	CLI_OK = 0,
@@ -30,13 +33,25 @@ void cli_complain(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* The same with a ready message that may be NULL for lack of memory; frees it. */
 void cli_complain_free(char *message);
 
-/* A growing list of the arguments of --set, which NULL ends. */
-struct cli_sets {
-	const char **set;
-	size_t count;
+/* The job of a command line: its file, and the arguments of --set. All zero at first. */
+struct cli_job {
+	const char *file;
+	const char **sets; /* ended by NULL; NULL = none */
+	size_t sets_count;
 };
 
-/* Ends the program when there is no memory. */
-void cli_sets_add(struct cli_sets *sets, const char *set);
+#define CLI_OPTION_SET                                                                         \
+	{                                                                                      \
+		"set", 's', "KEY=VALUE", 0, "Put VALUE in place of what the job has at KEY", 0 \
+	}
+
+/* Takes CLI_OPTION_SET and the one job file: for parsers of argp to call for what they do not know.
+ */
+error_t cli_job_parse(struct cli_job *arguments, int key, char *argument, struct argp_state *state);
+
+/* Loads that job. Otherwise it has said why not, and returns the exit code. */
+int cli_job_load(const struct cli_job *arguments, struct job **ret_job);
+
+void cli_job_deinit(struct cli_job *arguments);
 
 #endif

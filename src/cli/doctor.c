@@ -11,13 +11,12 @@
 #include <sys/resource.h>
 #include <sys/utsname.h>
 
-static const char doc[] =
-	"Say whether io_uring can be used on this machine, and if not, why and what to do.\v"
-	"Examples:\n"
-	"  iobatch doctor\n"
-	"  iobatch doctor >/dev/null && iobatch run job.yaml\n"
-	"\n"
-	"Exit status: 0 io_uring can be used; 3 it cannot.";
+static const char doc[] = "Say whether io_uring can be used here, and if not, why and what to do.\v"
+			  "Examples:\n"
+			  "  iobatch doctor\n"
+			  "  iobatch doctor >/dev/null && iobatch run job.yaml\n"
+			  "\n"
+			  "Exit status: 0 io_uring can be used; 3 it cannot.";
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {

@@ -35,13 +35,13 @@ static const char doc[] =
 	"  run JOB.yaml    run a job\n"
 	"  check JOB.yaml  check a job file without running it\n"
 	"  ops             list the operations, and which of them this kernel has\n"
-	"  doctor          say whether io_uring can be used here, and if not, what to do\n"
+	"  doctor          say whether io_uring can be used here, and if not, why\n"
 	"\n"
 	"Each has a --help of its own.\n"
 	"\n"
 	"Examples:\n"
 	"  iobatch run quickstart.yaml\n"
-	"  iobatch run quickstart.yaml --set options.batch_size=128 --result result.json";
+	"  iobatch run quickstart.yaml --set options.rings=auto --result result.json";
 
 /* Stops at the command: what follows is the command's. */
 static error_t parse_option(int key, char *argument, struct argp_state *state)

@@ -14,8 +14,8 @@ static const struct argp_option options[] = {
 
 static const char doc[] =
 	"List the operations that a job's steps can be made of.\v"
-	"HERE says how this kernel does it: by the ring, by a system call where io_uring has no\n"
-	"such operation, or no when this kernel's io_uring lacks it.\n"
+	"HERE says how this kernel does it: by the ring, by a system call where\n"
+	"io_uring has no such operation, or no when this kernel's io_uring lacks it.\n"
 	"\n"
 	"Examples:\n"
 	"  iobatch ops\n"

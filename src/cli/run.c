@@ -19,8 +19,7 @@
 #define FAILURES_SHOWN 10u
 
 struct run {
-	const char *file;
-	struct cli_sets sets;
+	struct cli_job arguments;
 	enum progress_mode mode;
 	const char *result_file;
 	bool list_successful;
@@ -29,7 +28,6 @@ struct run {
 };
 
 enum key {
-	KEY_SET = 's',
 	KEY_PROGRESS = 'p',
 	KEY_RESULT = 'r',
 	KEY_DRY_RUN = 'n',
@@ -37,11 +35,10 @@ enum key {
 };
 
 static const struct argp_option options[] = {
-	{"set", KEY_SET, "KEY=VALUE", 0, "Put VALUE in place of what the job has at KEY", 0},
+	CLI_OPTION_SET,
 	{"progress", KEY_PROGRESS, "HOW", 0,
-         "Show progress on stderr: bar, json (one object a line), none, or auto (the default: a "
-         "bar "
-         "on a terminal, else one line at the end)",
+         "Show progress on stderr: bar, json (one object a line), none, or auto (the "
+         "default: a bar on a terminal, else one line at the end)",
          0},
 	{"result", KEY_RESULT, "FILE", 0, "Write the result as JSON to FILE (- is stdout)", 0},
 	{"list-successful", KEY_LIST_SUCCESSFUL, NULL, 0,
@@ -60,22 +57,19 @@ static const char doc[] =
 	"  iobatch run scrub.yaml --set options.rings=auto --result scrub.json\n"
 	"  iobatch run scrub.yaml --set 'items.walk.types=[file, symlink]' --dry-run\n"
 	"\n"
-	"KEY is the way to a value, joined by dots; entries of a list count from 0. A VALUE that\n"
-	"begins with [ { \" or ' is YAML, anything else is taken as it stands.\n"
+	"KEY is the way to a value, joined by dots; entries of a list count from 0.\n"
+	"A VALUE that begins with [ { \" or ' is YAML, anything else is taken as it\n"
+	"stands.\n"
 	"\n"
-	"Exit status: 0 all items succeeded; 1 items failed, or could not be found, or an output\n"
-	"could not be written; 2 wrong arguments or job; 3 this machine cannot run it (see "
-        "iobatch\n"
-	"doctor). With 2 and 3 nothing was touched.";
+	"Exit status: 0 all items succeeded; 1 items failed, or could not be found, or\n"
+	"an output could not be written; 2 wrong arguments or job; 3 this machine\n"
+	"cannot run it (see iobatch doctor). With 2 and 3 nothing was touched.";
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct run *run = state->input;
 
 	switch (key) {
-	case KEY_SET:
-		cli_sets_add(&run->sets, argument);
-		return 0;
 	case KEY_PROGRESS:
 		if (progress_parse_mode(argument, &run->mode))
 			argp_error(state, "--progress must be auto, bar, json or none, not %s",
@@ -90,14 +84,6 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_DRY_RUN:
 		run->dry_run = true;
 		return 0;
-	case ARGP_KEY_ARG:
-		if (run->file)
-			argp_error(state, "one job at a time: %s is too much", argument);
-		run->file = argument;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "a job file is missing");
-		return 0;
 	case ARGP_KEY_SUCCESS:
 		if (run->list_successful && !run->result_file)
 			argp_error(state, "--list-successful needs --result");
@@ -105,7 +91,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 			argp_error(state, "--dry-run has no result to write");
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return cli_job_parse(&run->arguments, key, argument, state);
 	}
 }
 
@@ -187,7 +173,14 @@ static int conclude(struct run *run, const struct job *job, const struct iobatch
 	int code = err ? run_error_code(err, result) : CLI_OK;
 
 	progress_clear(&run->progress);
-	if (code == CLI_MACHINE || code == CLI_USAGE) {
+	if (code == CLI_USAGE) {
+		char *message;
+
+		job_explain(job, why, &message);
+		cli_complain_free(message);
+		return code;
+	}
+	if (code == CLI_MACHINE) {
 		cli_complain("%s", why);
 		return code;
 	}
@@ -277,19 +270,15 @@ int cli_run(int argc, char **argv)
 	static const struct argp argp = {options, parse_option, "JOB.yaml", doc, NULL, NULL, NULL};
 	struct run run = {.mode = PROGRESS_AUTO};
 	struct job *job;
-	char *message;
-	int err, code;
+	int code;
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &run))
 		return CLI_USAGE;
-	err = job_load(run.file, run.sets.set, &job, &message);
-	if (err) {
-		cli_complain_free(message);
-		code = err == -ENOMEM ? CLI_MACHINE : CLI_USAGE;
-	} else {
+	code = cli_job_load(&run.arguments, &job);
+	if (!code) {
 		code = run_loaded(&run, job);
 		job_free(job);
 	}
-	free(run.sets.set);
+	cli_job_deinit(&run.arguments);
 	return code;
 }

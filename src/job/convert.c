@@ -51,10 +51,10 @@ static const struct value_rule read_rules[] = {
 static const struct value_rule option_rules[] = {
 	OPTION(batch_size, VALUE_COUNT, 1, 1u << 20),
 	OPTION(max_concurrent, VALUE_COUNT, 1, 65536),
-	OPTION(delay_ms, VALUE_COUNT, 0, YEAR_MS),
-	OPTION(timeout_ms, VALUE_COUNT, 0, YEAR_MS),
+	OPTION(delay_ms, VALUE_MS, 0, YEAR_MS),
+	OPTION(timeout_ms, VALUE_MS, 0, YEAR_MS),
 	OPTION(retries, VALUE_COUNT, 0, UINT32_MAX - 1),
-	OPTION(backoff_ms, VALUE_COUNT, 0, YEAR_MS),
+	OPTION(backoff_ms, VALUE_MS, 0, YEAR_MS),
 	OPTION(memory_limit, VALUE_SIZE, 4096, 1ull << 50),
 	OPTION(rings, VALUE_RINGS, 1, 64),
 	{NULL},
@@ -269,6 +269,22 @@ static int convert_options(struct report *report, const struct raw_options *raw,
 	return err;
 }
 
+/* What cannot work for any item is refused for the whole job. */
+static int check_together(struct report *report, const struct job *job)
+{
+	if (job->source != JOB_SOURCE_RANGE)
+		return 0;
+	if (job->processor == JOB_PROCESSOR_COPY)
+		return report_error(report, "processor.copy",
+		                    "copies whole files, and items.range has blocks of one; use "
+		                    "items.list to copy one file");
+	if (job->processor == JOB_PROCESSOR_HASH && job->hash.manifest)
+		return report_error(report, "processor.hash.manifest",
+		                    "a manifest names whole files, and items.range has blocks of "
+		                    "one; leave it out or use items.list");
+	return 0;
+}
+
 int convert_job(struct report *report, const struct raw_job *raw, struct job *job)
 {
 	int err = convert_items(report, raw->items, job);
@@ -277,5 +293,7 @@ int convert_job(struct report *report, const struct raw_job *raw, struct job *jo
 		err = convert_processor(report, raw->processor, job);
 	if (!err)
 		err = convert_options(report, raw->options, job);
+	if (!err)
+		err = check_together(report, job);
 	return err;
 }

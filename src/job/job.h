@@ -68,9 +68,16 @@ void job_free(struct job *job);
 
 /*
  * Open what the job describes. The source and the processor are the caller's, to be freed before
- * the job. On failure *ret_error is as with job_load().
+ * the job. A copy that overlaps what it copies is refused with the source. On failure *ret_error is
+ * as with job_load().
  */
 int job_open_source(struct job *job, struct iobatch_source **ret_source, char **ret_error);
 int job_new_processor(struct job *job, struct iobatch_processor **ret_processor, char **ret_error);
+
+/*
+ * Places what iobatch_run() has refused, "OPTION what is wrong", at the key of that option:
+ * *ret_error is the whole line, to be freed, or NULL.
+ */
+void job_explain(const struct job *job, const char *message, char **ret_error);
 
 #endif

@@ -197,8 +197,12 @@ static const char *kind_given(const struct tree_node *node)
 
 static const char *kind_remedy(const cyaml_schema_value_t *value, const struct tree_node *node)
 {
-	if (value->type == CYAML_MAPPING && node->kind == TREE_SCALAR && !*node->value)
-		return "; write {} when there is nothing to say";
+	if (value->type == CYAML_MAPPING && node->kind == TREE_SCALAR)
+		return *node->value ? "; write its keys below it, or in braces: { }"
+		                    : "; write {} when there is nothing to say";
+	/* `path: {path}`, which YAML takes for a mapping. */
+	if (value->type == CYAML_STRING && node->kind == TREE_MAPPING && node->count == 1)
+		return "; put it in quotes when it begins with {";
 	if ((value->type == CYAML_FLAGS || value->type == CYAML_SEQUENCE) &&
 	    node->kind == TREE_SCALAR)
 		return "; write it in brackets: [ ]";

@@ -5,15 +5,20 @@
  */
 #include "job/job.h"
 
+#include "job/overlap.h"
 #include "job/report.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int open_list(struct job *job, struct iobatch_source **ret_source)
 {
+	struct stat status;
 	int fd = STDIN_FILENO;
 
 	if (strcmp(job->list_file, "-")) {
@@ -24,25 +29,33 @@ static int open_list(struct job *job, struct iobatch_source **ret_source)
 			close(job->list_fd);
 		job->list_fd = fd;
 	}
+	/* It can be opened, and each read of it fails. */
+	if (!fstat(fd, &status) && S_ISDIR(status.st_mode))
+		return -EISDIR;
 	return iobatch_source_list(fd, job->list_separator, ret_source);
 }
 
-/* Says why what `key` names cannot be had; `name` is its value. */
-static int fail(const struct job *job, const char *key, const char *name, int err, char **ret_error)
+/* Says why what `key` names cannot be had; `name` is its value, `remedy` follows the reason. */
+static int fail(const struct job *job, const char *key, const char *name, const char *remedy,
+                int err, char **ret_error)
 {
 	struct report report = {.file = job->file, .root = job->tree};
 
-	report_failure(&report, key, err, name);
+	report_error(&report, key, "%s: %s%s", name, strerror(-err), remedy);
 	*ret_error = report.message;
 	return err;
 }
 
 int job_open_source(struct job *job, struct iobatch_source **ret_source, char **ret_error)
 {
+	struct report report = {.file = job->file, .root = job->tree};
 	const char *key = "items", *name = "";
-	int err = -EINVAL;
+	int err = overlap_check(&report, job);
 
-	*ret_error = NULL;
+	*ret_error = report.message;
+	if (err)
+		return err;
+	err = -EINVAL;
 	switch (job->source) {
 	case JOB_SOURCE_WALK:
 		key = "items.walk.root";
@@ -65,11 +78,12 @@ int job_open_source(struct job *job, struct iobatch_source **ret_source, char **
 		err = iobatch_source_range(&job->range, ret_source);
 		break;
 	}
-	return err ? fail(job, key, name, err, ret_error) : 0;
+	return err ? fail(job, key, name, "", err, ret_error) : 0;
 }
 
 int job_new_processor(struct job *job, struct iobatch_processor **ret_processor, char **ret_error)
 {
+	static const char missing[] = "; the directory that it is to stand in must exist";
 	const char *key = "processor", *name = "";
 	int err = -EINVAL;
 
@@ -101,5 +115,19 @@ int job_new_processor(struct job *job, struct iobatch_processor **ret_processor,
 		err = iobatch_steps_new(job->ops, job->op_count, ret_processor, NULL, NULL);
 		break;
 	}
-	return err ? fail(job, key, name, err, ret_error) : 0;
+	return err ? fail(job, key, name, err == -ENOENT ? missing : "", err, ret_error) : 0;
+}
+
+void job_explain(const struct job *job, const char *message, char **ret_error)
+{
+	struct report report = {.file = job->file, .root = job->tree};
+	size_t length = strcspn(message, " ");
+	char *key;
+
+	*ret_error = NULL;
+	if (asprintf(&key, "options.%.*s", (int)length, message) < 0)
+		return;
+	report_error(&report, key, "%s", message + length + (message[length] == ' '));
+	free(key);
+	*ret_error = report.message;
 }

@@ -45,9 +45,3 @@ int report_error(struct report *report, const char *path, const char *format, ..
 	free(what);
 	return -EINVAL;
 }
-
-int report_failure(struct report *report, const char *path, int err, const char *name)
-{
-	report_error(report, path, "%s: %s", name, strerror(-err));
-	return err;
-}

@@ -23,7 +23,4 @@ struct report {
 int report_error(struct report *report, const char *path, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The same for what a key names outside of the job, such as a file; returns `err`. */
-int report_failure(struct report *report, const char *path, int err, const char *name);
-
 #endif

@@ -223,8 +223,16 @@ static int fail_parser(struct builder *builder, const yaml_parser_t *parser)
 	if (parser->error == YAML_READER_ERROR)
 		return fail(builder, parser->mark.line + 1, "not readable as YAML: %s (byte %zu)",
 		            parser->problem, parser->problem_offset);
+	if (strstr(parser->problem, "cannot start any token"))
+		return fail(builder, line,
+		            "not YAML: %s; indent with spaces, not tabs, and put values in "
+		            "quotes that begin with @, ` or %%",
+		            parser->problem);
 	if (parser->context)
-		return fail(builder, line, "not YAML: %s, %s", parser->context, parser->problem);
+		return fail(builder, line, "not YAML: %s, %s%s", parser->context, parser->problem,
+		            strstr(parser->context, "flow mapping")
+		                    ? "; put values in quotes that hold { or }"
+		                    : "");
 	return fail(builder, line, "not YAML: %s", parser->problem);
 }
 

@@ -8,11 +8,17 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PAGE 4096u
+
+static bool is_size(enum value_kind kind)
+{
+	return kind == VALUE_SIZE || kind == VALUE_PAGES;
+}
 
 static int parse(const struct value_rule *rule, const char *text, uint64_t *ret_value)
 {
@@ -20,9 +26,9 @@ static int parse(const struct value_rule *rule, const char *text, uint64_t *ret_
 		*ret_value = 0;
 		return 0;
 	}
-	if (rule->kind == VALUE_COUNT || rule->kind == VALUE_RINGS)
-		return number_parse_count(text, ret_value);
-	return number_parse_size(text, ret_value);
+	if (is_size(rule->kind))
+		return number_parse_size(text, ret_value);
+	return number_parse_count(text, ret_value);
 }
 
 /* Sizes that are a whole number of a unit are said with it: "16MiB". */
@@ -31,7 +37,7 @@ static void format_bound(enum value_kind kind, uint64_t bound, char *buffer, siz
 	static const char units[][4] = {"", "KiB", "MiB", "GiB", "TiB"};
 	unsigned unit = 0;
 
-	while (kind != VALUE_COUNT && kind != VALUE_RINGS && bound && bound % 1024 == 0 &&
+	while (is_size(kind) && bound && bound % 1024 == 0 &&
 	       unit + 1 < sizeof(units) / sizeof(units[0])) {
 		bound /= 1024;
 		unit++;
@@ -51,11 +57,15 @@ static int refuse(struct report *report, const char *path, const struct value_ru
 		what = "a size such as 64KiB, from ";
 	else if (rule->kind == VALUE_PAGES)
 		what = "a multiple of 4096 bytes such as 64KiB, from ";
+	else if (rule->kind == VALUE_MS)
+		what = "a number of milliseconds, ";
 	else if (rule->kind == VALUE_RINGS)
 		what = "auto or ";
 	if (rule->max == UINT64_MAX)
 		return report_error(report, path, "must be %s%s or more, not %s",
-		                    rule->kind == VALUE_COUNT ? "a count of " : what, min, text);
+		                    is_size(rule->kind) ? "a size such as 64KiB or 10kB, "
+		                                        : "a count of ",
+		                    min, text);
 	return report_error(report, path, "must be %s%s to %s, not %s", what, min, max, text);
 }
 

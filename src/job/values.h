@@ -14,6 +14,7 @@ struct report;
 
 enum value_kind {
 	VALUE_COUNT,
+	VALUE_MS,    /* a count of milliseconds */
 	VALUE_SIZE,  /* bytes, with a unit */
 	VALUE_PAGES, /* bytes, with a unit, a multiple of 4096 */
 	VALUE_RINGS, /* a count or "auto", which is 0 */

@@ -170,7 +170,7 @@ static int hash_settled(void *context, struct iobatch_item *item,
 
 	if (!hash->manifest)
 		return 0;
-	if (outcome->error)
+	if (outcome->error || manifest_is(hash->manifest, object->path))
 		return manifest_add(hash->manifest, item->index, NULL, 0);
 	return manifest_add(hash->manifest, item->index, line,
 	                    digest_line(hash->algorithm, state->value, object->path, line));

@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +172,30 @@ int manifest_add(struct manifest *manifest, uint64_t index, const char *line, si
 	result = manifest->error;
 	pthread_mutex_unlock(&manifest->lock);
 	return result;
+}
+
+/* -------------------------------------------------------------- itself -- */
+
+static const char *last_component(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+bool manifest_is(const struct manifest *manifest, const char *path)
+{
+	const char *name = last_component(path);
+	struct stat file, own;
+
+	if (!manifest->temporary)
+		return false;
+	/* No other file has this name. */
+	if (strcmp(name, last_component(manifest->temporary)) == 0)
+		return true;
+	return strcmp(name, last_component(manifest->path)) == 0 && stat(path, &file) == 0 &&
+	       stat(manifest->path, &own) == 0 && file.st_dev == own.st_dev &&
+	       file.st_ino == own.st_ino;
 }
 
 /* --------------------------------------------------- beginning and end -- */

@@ -6,6 +6,7 @@
 #ifndef PROCESSOR_MANIFEST_H
 #define PROCESSOR_MANIFEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,12 @@ struct manifest;
  * /dev/full) is written to directly; else the lines go to a temporary file beside `path`.
  */
 int manifest_new(const char *path, struct manifest **ret_manifest);
+
+/*
+ * Is `path` the manifest itself, or what it is until it is complete? Such a file changes behind the
+ * back of its own digest, so it gets no line. From any thread.
+ */
+bool manifest_is(const struct manifest *manifest, const char *path);
 
 /* Removes the temporary file unless manifest_finish() has renamed it. */
 void manifest_free(struct manifest *manifest);

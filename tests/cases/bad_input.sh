@@ -31,7 +31,11 @@ refused "unknown key" "job.yaml:4: options.batch_sise: unknown key; did you mean
 refused "a key twice" "job.yaml:5: options.retries: this key is here twice, first in line 4"
 
 { cat good.yaml; printf 'options: 1\n'; } >job.yaml
-refused "wrong type" "job.yaml:3: options: must be a mapping of keys and values, not a single value"
+refused "wrong type" "job.yaml:3: options: must be a mapping of keys and values, not a single value; write its keys below it, or in braces: { }"
+
+{ cat good.yaml; printf 'options: {timeout_ms: 5s}\n'; } >job.yaml
+refused "a unit where none is" \
+	"job.yaml:3: options.timeout_ms: must be a number of milliseconds, 0 to 31536000000, not 5s"
 
 printf 'items: {list: {file: list}}\n' >job.yaml
 refused "missing key" "job.yaml:1: processor: this key is required and is missing"
@@ -55,6 +59,21 @@ printf 'items: {list: {file: list}}\nprocessor: {steps: [{close: {file: in}}]}\n
 refused "a file that no step opens" \
 	"job.yaml:2: processor.steps.0.close.file: file \"in\" is used before a step opens it (as: in)"
 
+printf 'items: {list: {file: list}}\nprocessor: {steps: [{openat: {path: {path}, as: in}}]}\n' >job.yaml
+refused "a placeholder without quotes" \
+	"job.yaml:2: processor.steps.0.openat.path: must be a single value, not a mapping; put it in quotes when it begins with {"
+
+printf 'items:\n\tlist: {file: list}\n' >job.yaml
+refused "a tab" "job.yaml:2: not YAML: found character that cannot start any token; indent with spaces, not tabs, and put values in quotes that begin with @, \` or %"
+
+printf 'items: {range: {path: list}}\nprocessor: {hash: {manifest: manifest}}\n' >job.yaml
+refused "a manifest of blocks" \
+	"job.yaml:2: processor.hash.manifest: a manifest names whole files, and items.range has blocks of one; leave it out or use items.list"
+
+printf 'items: {range: {path: list}}\nprocessor: {copy: {destination: to}}\n' >job.yaml
+refused "a copy of blocks" \
+	"job.yaml:2: processor.copy: copies whole files, and items.range has blocks of one; use items.list to copy one file"
+
 rm job.yaml
 refused "no such job" "job.yaml: No such file or directory"
 
@@ -63,6 +82,16 @@ printf 'items:\n  list:\n    file: nowhere\nprocessor: {nop: {}}\n' >job.yaml
 exits "a list that does not exist" 2 run job.yaml
 says "is named with its line" "$err" \
 	"iobatch: job.yaml:3: items.list.file: nowhere: No such file or directory"
+exits "a list that is a directory" 2 run job.yaml --set items.list.file=.
+says "is named as such" "$err" "iobatch: --set items.list.file: .: Is a directory"
+exits "a manifest without a directory" 2 run good.yaml --set processor.hash.manifest=gone/m
+says "is told to need one" "$err" \
+	"iobatch: --set processor.hash.manifest: gone/m: No such file or directory; the directory that it is to stand in must exist"
+{ cat good.yaml; printf 'options:\n  memory_limit: 4KiB\n'; } >job.yaml
+exits "memory for less than a block" 2 run job.yaml
+holds "is named with its line" "$err" "iobatch: job.yaml:4: options.memory_limit: must be at least 131072"
+[ ! -e manifest ]
+ok "nothing was done"
 printf 'items: {walk: {root: nowhere}}\nprocessor: {nop: {}}\n' >job.yaml
 exits "a root that does not exist" 2 run job.yaml
 says "is named with its line" "$err" \

@@ -40,6 +40,19 @@ exits "and with one" 0 run job.yaml
 cmp -s m m2
 ok "the manifest is the same"
 
+mkdir own
+echo one >own/one
+printf 'items: {walk: {root: .}}\nprocessor: {hash: {algorithm: sha256, manifest: ./manifest}}\n' >own.yaml
+for time in first second; do
+	(cd own && "$iobatch" run ../own.yaml --progress none) >"$out" 2>"$err"
+	ok "a manifest in the tree, for the $time time"
+	is "has no line of its own" "./one" "$(cut -c 67- own/manifest)"
+done
+mkdir own/deep
+echo two >own/deep/manifest
+(cd own && "$iobatch" run ../own.yaml --progress none) >"$out" 2>"$err"
+is "another file of its name has one" "./deep/manifest ./one" "$(cut -c 67- own/manifest | tr '\n' ' ' | sed 's/ $//')"
+
 find tree -type f -print0 >list
 exits "the names from a list that NUL separates" 0 run job.yaml \
 	--set 'items={list: {file: list, separator: nul}}'

@@ -14,8 +14,13 @@ for command in "" run check ops doctor; do
 	holds "'$command --help' has examples" "$out" "Examples:"
 	holds "'$command --help' has a usage line" "$out" "Usage: iobatch"
 	is "'$command --help' says nothing on stderr" "" "$(cat "$err")"
-	[ "$(awk '{ if (length($0) > longest) longest = length($0) } END { print longest }' "$out")" -le 100 ]
+	[ "$(awk '{ if (length($0) > longest) longest = length($0) } END { print longest }' "$out")" -le 79 ]
 	ok "'$command --help' fits a terminal"
+	# With room for any line what is not a list of options looks the same: nothing was wrapped.
+	# shellcheck disable=SC2086
+	ARGP_HELP_FMT=rmargin=500 "$iobatch" $command --help | grep -v '^  *-\|^Mandatory' >"$err"
+	[ "$(awk '{ if (length($0) > longest) longest = length($0) } END { print longest }' "$err")" -le 78 ]
+	ok "'$command --help' is not wrapped in the middle of a sentence"
 done
 "$iobatch" run --help >"$out"
 for option in --set --progress --result --list-successful --dry-run; do

@@ -129,7 +129,8 @@ static void values_of_the_wrong_kind_are_refused(void **state)
 	static const struct sample samples[] = {
 		{"- a\n", NULL, "job.yaml:1: must be a mapping of keys and values, not a list"},
 		{"hello\n", NULL,
-	         "job.yaml:1: must be a mapping of keys and values, not a single value"},
+	         "job.yaml:1: must be a mapping of keys and values, not a single value; write "
+	         "its keys below it, or in braces: { }"},
 		{WALK NOP "options: [1]\n", NULL,
 	         "job.yaml:3: options: must be a mapping of keys and values, not a list"},
 		{WALK "processor: {nop: }\n", NULL,
@@ -148,7 +149,9 @@ static void values_of_the_wrong_kind_are_refused(void **state)
 	         "job.yaml:1: items.walk.include.1: must be a single value, not a list"},
 		{WALK "processor: {steps: []}\n", NULL,
 	         "job.yaml:2: processor.steps: must not be an empty list"},
-		{WALK NOP, "job.b=1", "--set job.b: job: must be a single value, not a mapping"},
+		{WALK NOP, "job.b=1",
+	         "--set job.b: job: must be a single value, not a mapping; "
+	         "put it in quotes when it begins with {"},
 	};
 
 	(void)state;
