@@ -24,14 +24,12 @@ static void *count_items(void *argument)
 	return NULL;
 }
 
-void count_start(struct count *count, const struct iobatch_walk_options *walk)
+void count_start(struct count *count, struct iobatch_source *source)
 {
 	atomic_init(&count->stop, false);
 	atomic_init(&count->total, UINT64_MAX);
-	count->source = NULL;
-	if (iobatch_source_walk(walk, &count->source))
-		return;
-	if (pthread_create(&count->thread, NULL, count_items, count)) {
+	count->source = source;
+	if (source && pthread_create(&count->thread, NULL, count_items, count)) {
 		iobatch_source_free(count->source);
 		count->source = NULL;
 	}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counts the items of a directory walk beforehand, in a thread of its own, so that the progress
- * bar can tell how much is left: a walk itself does not know. It only reads directories, which is
- * little next to what is done with the items, and which the run then finds in the cache. The count
- * is for the eye only; the run never waits for it or believes it.
+ * Counts the items of a walk or a list beforehand, in a thread of its own, so that the progress bar
+ * can tell how much is left: the source itself does not know. It only reads directories or names,
+ * which is little next to what is done with the items, and which the run then finds in the cache.
+ * The count is for the eye only; the run never waits for it or believes it.
  */
 #ifndef CLI_COUNT_H
 #define CLI_COUNT_H
@@ -19,8 +19,11 @@ struct count {
 	_Atomic uint64_t total; /* UINT64_MAX until it is known */
 };
 
-/* Starts to count. Without a thread or memory for it the total just stays unknown. */
-void count_start(struct count *count, const struct iobatch_walk_options *walk);
+/*
+ * Starts to count `source`, which is then the count's; NULL = nothing to be counted. Without a
+ * thread for it the total just stays unknown.
+ */
+void count_start(struct count *count, struct iobatch_source *source);
 
 /* Ends the thread, finished or not. A count that was all zeroes and never started is fine. */
 void count_stop(struct count *count);

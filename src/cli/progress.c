@@ -90,15 +90,16 @@ void progress_show(struct progress *progress, const struct iobatch_progress *now
 		print_json(now);
 }
 
-void progress_init(struct progress *progress, enum progress_mode mode,
-                   const struct iobatch_walk_options *walk, struct iobatch_options *options)
+void progress_init(struct progress *progress, enum progress_mode mode, struct job *job)
 {
+	struct iobatch_source *source = NULL;
+
 	if (mode == PROGRESS_AUTO)
 		mode = isatty(STDERR_FILENO) ? PROGRESS_BAR : PROGRESS_SUMMARY;
 	*progress = (struct progress){.mode = mode};
-	options->progress_interval_ms = REDRAW_MS;
-	if (mode == PROGRESS_BAR && walk)
-		count_start(&progress->count, walk);
+	job->options.progress_interval_ms = REDRAW_MS;
+	if (mode == PROGRESS_BAR && job_open_count(job, &source) == 0)
+		count_start(&progress->count, source);
 }
 
 void progress_deinit(struct progress *progress)

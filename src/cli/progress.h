@@ -9,6 +9,7 @@
 
 #include "cli/bar.h"
 #include "cli/count.h"
+#include "job/job.h"
 
 #include <iobatch.h>
 
@@ -31,11 +32,10 @@ struct progress {
 int progress_parse_mode(const char *word, enum progress_mode *ret_mode);
 
 /*
- * Resolves `auto`, and sets how often the run is to call back. For a bar the items of `walk` are
- * counted beforehand, unless it is NULL. progress_deinit() must follow.
+ * Resolves `auto`, and sets how often the run is to call back. For a bar the job's items are
+ * counted beforehand, when they can be. progress_deinit() must follow, before the job is freed.
  */
-void progress_init(struct progress *progress, enum progress_mode mode,
-                   const struct iobatch_walk_options *walk, struct iobatch_options *options);
+void progress_init(struct progress *progress, enum progress_mode mode, struct job *job);
 void progress_deinit(struct progress *progress);
 
 /* Has `struct progress` as its context: on_progress of struct iobatch_options. */

@@ -221,8 +221,7 @@ static int run_job(struct run *run, struct job *job, struct iobatch_source *sour
 		cli_complain_free(message);
 		return err == -ENOMEM ? CLI_MACHINE : CLI_USAGE;
 	}
-	progress_init(&run->progress, run->mode, job->source == JOB_SOURCE_WALK ? &job->walk : NULL,
-	              &job->options);
+	progress_init(&run->progress, run->mode, job);
 	job->options.context = run;
 	job->options.on_progress = on_progress;
 	job->options.on_log = on_log;

@@ -110,6 +110,7 @@ int job_load(const char *file, const char *const *sets, struct job **ret_job, ch
 	if (!job)
 		return -ENOMEM;
 	job->list_fd = -1;
+	job->count_fd = -1;
 	job->file = strdup(file);
 	if (!job->file)
 		goto out;
@@ -152,6 +153,8 @@ void job_free(struct job *job)
 		return;
 	if (job->list_fd >= 0)
 		close(job->list_fd);
+	if (job->count_fd >= 0)
+		close(job->count_fd);
 	if (job->raw)
 		load_free(job->schema, job->raw);
 	schema_free(job->schema);

@@ -55,7 +55,8 @@ struct job {
 	struct raw_job *raw;
 	const char **include;
 	const char **exclude;
-	int list_fd; /* -1: none that is ours */
+	int list_fd;  /* -1: none that is ours */
+	int count_fd; /* the same list, opened once more to be counted; or -1 */
 };
 
 /*
@@ -72,6 +73,8 @@ void job_free(struct job *job);
  * as with job_load().
  */
 int job_open_source(struct job *job, struct iobatch_source **ret_source, char **ret_error);
+/* The same items once more, to be counted meanwhile. -ENOTSUP when they can be had only once. */
+int job_open_count(struct job *job, struct iobatch_source **ret_source);
 int job_new_processor(struct job *job, struct iobatch_processor **ret_processor, char **ret_error);
 
 /*

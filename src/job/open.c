@@ -81,6 +81,22 @@ int job_open_source(struct job *job, struct iobatch_source **ret_source, char **
 	return err ? fail(job, key, name, "", err, ret_error) : 0;
 }
 
+int job_open_count(struct job *job, struct iobatch_source **ret_source)
+{
+	struct stat status;
+
+	if (job->source == JOB_SOURCE_WALK)
+		return iobatch_source_walk(&job->walk, ret_source);
+	/* A pipe's names are gone when they were counted. */
+	if (job->source != JOB_SOURCE_LIST || job->count_fd >= 0 || !strcmp(job->list_file, "-") ||
+	    stat(job->list_file, &status) < 0 || !S_ISREG(status.st_mode))
+		return -ENOTSUP;
+	job->count_fd = open(job->list_file, O_RDONLY | O_CLOEXEC);
+	if (job->count_fd < 0)
+		return -errno;
+	return iobatch_source_list(job->count_fd, job->list_separator, ret_source);
+}
+
 int job_new_processor(struct job *job, struct iobatch_processor **ret_processor, char **ret_error)
 {
 	static const char missing[] = "; the directory that it is to stand in must exist";
