@@ -33,7 +33,10 @@ struct ring {
 
 extern const struct executor_ops ring_ops;
 
-/* Makes `uring` with the best set-up that this kernel has. 0 or a negative errno. */
+/*
+ * Makes `uring` with the best set-up that this kernel has, for ops of which each has a deadline or
+ * none. 0 or a negative errno.
+ */
 int ring_init_queue(struct io_uring *uring, unsigned entries, unsigned cq_entries, bool deadlines);
 
 #endif

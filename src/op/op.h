@@ -31,10 +31,8 @@ enum op_fact {
 	OP_MOVES_BYTES = 1u << 5,
 	/* Ends with -ETIME when all is well. */
 	OP_IS_TIMER = 1u << 6,
-	/* Always run by a kernel worker. */
-	OP_IN_WORKER = 1u << 7,
 	/* May be run again although it was perhaps carried out. */
-	OP_IDEMPOTENT = 1u << 8,
+	OP_IDEMPOTENT = 1u << 7,
 };
 
 #define OP_NO_RING (-1)
