@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const struct command {
@@ -74,6 +75,21 @@ static void hold_standard_descriptors(void)
 			_exit(CLI_MACHINE);
 }
 
+/*
+ * Takes all the descriptors that the machine lets this process have. The soft limit, mostly 1024,
+ * is there for programs that use select(2), which this one does not; items in flight need one or
+ * two each.
+ */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* Runs at the end, also after --help: what stdout did not take must not look like success. */
 static void close_stdout(void)
 {
@@ -91,6 +107,7 @@ int main(int argc, char **argv)
 	int first = 0;
 
 	hold_standard_descriptors();
+	raise_descriptor_limit();
 	signal(SIGPIPE, SIG_IGN);
 	atexit(close_stdout);
 	snprintf(version, sizeof(version), "iobatch %s", iobatch_version());
