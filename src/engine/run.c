@@ -67,9 +67,11 @@ static int check_memory(struct run *run)
 	if (run->options.memory_limit / run->reapers_count >= needed)
 		return 0;
 	snprintf(run->message, sizeof(run->message),
-	         "memory_limit must be at least %llu: %u rings with %u buffers of %zu bytes each",
-	         (unsigned long long)(needed * run->reapers_count), run->reapers_count,
-	         processor->buffers_min, processor->buffer_size);
+	         "memory_limit must be at least %llu: the processor %s needs %u buffers of %zu "
+	         "bytes in each of %u rings",
+	         (unsigned long long)(needed * run->reapers_count),
+	         processor->name ? processor->name : "unnamed", processor->buffers_min,
+	         processor->buffer_size, run->reapers_count);
 	return -EINVAL;
 }
 

@@ -22,8 +22,8 @@
 int ring_init_queue(struct io_uring *uring, unsigned entries, unsigned cq_entries, bool deadlines)
 {
 	/*
-	 * From the best to what every kernel has. DEFER_TASKRUN lets completions of block I/O come in
-	 * bunches, but makes arming and disarming a linked timeout dearer (measured:
+	 * From the best to what every kernel has. DEFER_TASKRUN lets completions of block I/O come
+	 * in bunches, but makes arming and disarming a linked timeout dearer (measured:
 	 * docs/ARCHITECTURE.md), so that a ring whose ops are all guarded goes without.
 	 */
 	static const unsigned setups[] = {
