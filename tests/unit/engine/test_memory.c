@@ -99,26 +99,12 @@ static int next_with_buffer(void *context, struct iobatch_item *item,
 	return IOBATCH_MORE;
 }
 
-struct numbers {
-	uint64_t given;
-	uint64_t count;
-};
-
-static ssize_t pull_number(void *context, void *object)
-{
-	struct numbers *numbers = context;
-
-	if (numbers->given == numbers->count)
-		return 0;
-	*(uint64_t *)object = numbers->given++;
-	return sizeof(uint64_t);
-}
-
 /* A run with an allocation that fails. Returns whether it was reached. */
 static bool run_with_failure(unsigned executor, unsigned rings, long at, bool ever)
 {
-	struct numbers numbers = {.count = 200};
-	struct iobatch_items items = iobatch_items_stream(pull_number, &numbers, sizeof(uint64_t));
+	struct trial_numbers numbers = {.count = 200};
+	struct iobatch_items items =
+		iobatch_items_stream(trial_pull_number, &numbers, sizeof(uint64_t));
 	struct iobatch_processor processor = IOBATCH_PROCESSOR_INIT;
 	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
 	struct iobatch_result result = IOBATCH_RESULT_INIT;

@@ -259,26 +259,11 @@ static int nop_next(void *context, struct iobatch_item *item, const struct iobat
 	return IOBATCH_MORE;
 }
 
-struct numbers {
-	uint64_t given;
-	uint64_t count;
-};
-
-static ssize_t pull_number(void *context, void *object)
-{
-	struct numbers *numbers = context;
-
-	if (numbers->given == numbers->count)
-		return 0;
-	memcpy(object, &numbers->given, sizeof(numbers->given));
-	numbers->given++;
-	return sizeof(numbers->given);
-}
-
 static void run_numbers(unsigned executor, uint64_t count)
 {
-	struct numbers numbers = {.count = count};
-	struct iobatch_items items = iobatch_items_stream(pull_number, &numbers, sizeof(uint64_t));
+	struct trial_numbers numbers = {.count = count};
+	struct iobatch_items items =
+		iobatch_items_stream(trial_pull_number, &numbers, sizeof(uint64_t));
 	struct iobatch_processor processor = IOBATCH_PROCESSOR_INIT;
 	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
 	struct iobatch_result result = IOBATCH_RESULT_INIT;

@@ -167,6 +167,17 @@ unsigned trial_executor(void **state)
 	return executor;
 }
 
+ssize_t trial_pull_number(void *context, void *object)
+{
+	struct trial_numbers *numbers = context;
+
+	if (numbers->given == numbers->count)
+		return 0;
+	memcpy(object, &numbers->given, sizeof(numbers->given));
+	numbers->given++;
+	return sizeof(numbers->given);
+}
+
 unsigned trial_open_descriptors(void)
 {
 	DIR *directory = opendir("/proc/self/fd");

@@ -66,6 +66,14 @@ unsigned trial_executor(void **state);
 #test " (ring)", test, NULL, NULL, (void *)(uintptr_t)IOBATCH_EXECUTOR_RING      \
 	}
 
+/* A stream of the numbers from 0 to `count` - 1, as uint64_t. */
+struct trial_numbers {
+	uint64_t given;
+	uint64_t count;
+};
+
+ssize_t trial_pull_number(void *context, void *object);
+
 /* Descriptors that this process has open. */
 unsigned trial_open_descriptors(void);
 
