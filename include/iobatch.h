@@ -460,7 +460,8 @@ struct iobatch_result {
  * Returns 0 when the run went to its end: whether items failed is in the result. -EINVAL: an
  * argument is out of range. -ENOMEM: no memory for slots, buffers or the ring. -EPERM, -ENOSYS:
  * io_uring is forbidden or missing. These leave everything untouched and explain themselves in
- * result->message. Any other error is that of items.next; the result then tells what was done.
+ * result->message. Any other error is that of items.next, of the processor's finish, or of a ring
+ * that broke in mid-run; the result then tells what was done.
  */
 int iobatch_run(const struct iobatch_items *items, const struct iobatch_processor *processor,
                 const struct iobatch_options *options, struct iobatch_result *result);

@@ -185,6 +185,11 @@ static int run_reapers(struct run *run, bool *ret_ran)
 	reaper_deinit(own);
 	if (result == 0)
 		result = first_error(run);
+	if (result < 0 && *ret_ran)
+		snprintf(run->message, sizeof(run->message),
+		         "the ring broke while the run went on, and items in flight have no "
+		         "outcome: %s",
+		         strerror(-result));
 	return result;
 }
 
