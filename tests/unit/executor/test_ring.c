@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * When the ring hands its queue to the kernel: a batch goes in one submission, and the queue is
- * flushed between sequences only.
+ * What the ring hands to the kernel and when: a batch goes in one submission, the queue is flushed
+ * between sequences only, files are direct and buffers registered.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -131,12 +132,84 @@ static void what_the_completion_queue_cannot_hold_is_refused(void **state)
 	executor->ops->free(executor);
 }
 
+/* The SQE that was queued last. */
+static const struct io_uring_sqe *last_sqe(struct executor *executor)
+{
+	const struct io_uring_sq *sq = &((struct ring *)executor)->uring.sq;
+
+	return &sq->sqes[(sq->sqe_tail - 1) & (sq->ring_entries - 1)];
+}
+
+static void submit_one(struct executor *executor, struct iobatch_op *op, int fd, bool direct)
+{
+	struct executor_request request = {.op = op, .id = 1, .fd = fd, .direct = direct};
+
+	assert_int_equal(executor->ops->submit(executor, &request, 1, 0), 0);
+}
+
+static int32_t result_of_one(struct executor *executor)
+{
+	struct executor_completion completion;
+
+	assert_int_equal(executor->ops->wait(executor, &completion, 1), 1);
+	return completion.result;
+}
+
+static void files_are_direct_and_buffers_registered_where_the_machine_lets_them(void **state)
+{
+	static char memory[4 * 4096] __attribute__((aligned(4096)));
+	static char other[4096];
+	struct executor_config config = {
+		.chain_ops_max = 1,
+		.batch_ops = 8,
+		.in_flight_max = 16,
+		.files = 8,
+		.buffers = memory,
+		.buffers_size = sizeof(memory),
+		.buffer_size = 4096,
+	};
+	struct executor *executor = ring_or_skip(&config);
+	struct iobatch_op open_op = iobatch_op_openat(0, AT_FDCWD, "/dev/zero", O_RDONLY, 0);
+	struct iobatch_op in_pool = iobatch_op_read(0, memory + 8192, 4096, 0);
+	struct iobatch_op beside = iobatch_op_read(0, other, 4096, 0);
+	struct iobatch_op close_op = iobatch_op_close(0);
+
+	(void)state;
+	if (!executor->direct_files || !((struct ring *)executor)->buffers_size) {
+		executor->ops->free(executor);
+		print_message("skipped: limits of descriptors or locked memory are in the way\n");
+		skip();
+	}
+	memory[8192] = 1;
+	submit_one(executor, &open_op, 5, true);
+	assert_int_equal(last_sqe(executor)->file_index, 6);
+	assert_int_equal(result_of_one(executor), 0);
+
+	submit_one(executor, &in_pool, 5, true);
+	assert_int_equal(last_sqe(executor)->opcode, IORING_OP_READ_FIXED);
+	assert_true(last_sqe(executor)->flags & IOSQE_FIXED_FILE);
+	assert_int_equal(result_of_one(executor), 4096);
+	assert_int_equal(memory[8192], 0);
+
+	submit_one(executor, &beside, 5, true);
+	assert_int_equal(last_sqe(executor)->opcode, IORING_OP_READ);
+	assert_int_equal(result_of_one(executor), 4096);
+
+	submit_one(executor, &close_op, 5, true);
+	assert_int_equal(result_of_one(executor), 0);
+	submit_one(executor, &beside, 5, true);
+	assert_int_equal(result_of_one(executor), -EBADF);
+	executor->ops->free(executor);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_batch_with_deadlines_goes_in_one_submission),
 		cmocka_unit_test(a_sequence_that_does_not_fit_starts_a_new_submission_as_a_whole),
 		cmocka_unit_test(what_the_completion_queue_cannot_hold_is_refused),
+		cmocka_unit_test(
+			files_are_direct_and_buffers_registered_where_the_machine_lets_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
