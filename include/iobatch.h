@@ -10,9 +10,11 @@
  *
  * Conventions. Functions return 0 or a negative errno unless they say otherwise. Out parameters
  * stand last and are untouched on failure. The library never prints, reads no environment variable
- * and does not change signal dispositions. Times are nanoseconds (_ns) or milliseconds (_ms) of
- * CLOCK_MONOTONIC; sizes are bytes. Strings that the library returns as `const char *` without
- * saying who owns them are static and live for ever.
+ * and leaves signal dispositions alone but for one: while system calls are made by a pool of
+ * threads in a run with deadlines, SIGURG has a handler that does nothing, so that they can be
+ * interrupted, unless the program has one of its own. Times are nanoseconds (_ns) or milliseconds
+ * (_ms) of CLOCK_MONOTONIC; sizes are bytes. Strings that the library returns as `const char *`
+ * without saying who owns them are static and live for ever.
  *
  * Threads. Several runs may go on at once in different threads. Within one run, with one ring, all
  * callbacks come from the thread that called iobatch_run(). With more rings a processor's callbacks
@@ -64,10 +66,16 @@ enum iobatch_opcode {
 	IOBATCH_OP_SYMLINKAT,
 	IOBATCH_OP_LINKAT,
 	IOBATCH_OP_TIMEOUT,
-	/* No ring opcode exists for these: the executor makes the system call. */
+	/* The ring has no opcode for these, or only of late: a thread makes the system call. */
 	IOBATCH_OP_READLINKAT,
 	IOBATCH_OP_FCHMODAT,
 	IOBATCH_OP_UTIMENSAT,
+	IOBATCH_OP_FTRUNCATE,
+	IOBATCH_OP_FCHMOD,
+	IOBATCH_OP_FCHOWN,
+	IOBATCH_OP_FUTIMENS,
+	IOBATCH_OP_COPY_FILE_RANGE,
+	IOBATCH_OP_FICLONE,
 	IOBATCH_OP_COUNT,
 };
 
@@ -91,14 +99,17 @@ struct iobatch_op {
 	uint16_t opcode;   /* enum iobatch_opcode */
 	uint16_t flags;    /* IOBATCH_EXACT, IOBATCH_MAY_FAIL */
 	int32_t file;      /* a file of the item, or IOBATCH_FD(fd) */
+	int32_t file2;     /* the second file of an op that has two */
 	int32_t dirfd;     /* directory that `path` starts from, or AT_FDCWD */
 	int32_t dirfd2;    /* directory that `path2` starts from, or AT_FDCWD */
-	uint32_t op_flags; /* O_*, AT_*, RENAME_*, RWF_*, as the op takes them */
-	uint32_t mode;     /* permission bits, fallocate's mode, fadvise's advice or statx's mask */
+	uint32_t op_flags; /* O_*, AT_*, RENAME_*, RWF_*, as the op takes them; fchown's user */
+	uint32_t mode;     /* permission bits, fallocate's mode, fadvise's advice, statx's mask or
+	                      fchown's group */
 	const char *path;  /* NUL-terminated bytes */
 	const char *path2; /* NUL-terminated bytes */
 	void *buffer;      /* data, struct statx, target of a readlink or struct timespec[2] */
 	uint64_t offset;   /* bytes from the start of the file; UINT64_MAX = the file's position */
+	uint64_t offset2;  /* the same in the second file */
 	uint64_t length;   /* bytes; for a timeout: nanoseconds */
 	uint64_t resolve;  /* RESOLVE_*, openat2 only */
 	int64_t result;    /* set by the engine: bytes moved or 0, or a negative errno */
@@ -125,6 +136,7 @@ enum iobatch_argument_type {
 	IOBATCH_ARGUMENT_MODE,     /* uint32_t: permission bits, octal */
 	IOBATCH_ARGUMENT_FLAGS,    /* uint16_t to uint64_t (by `size`): words, combined */
 	IOBATCH_ARGUMENT_WORD,     /* uint32_t: one word */
+	IOBATCH_ARGUMENT_NUMBER,   /* uint32_t: a plain number, less than 2^32 - 1 */
 };
 
 /* A word of a flags argument and the bits it stands for. */
@@ -214,9 +226,16 @@ struct iobatch_outcome {
 	uint64_t index;
 	const void *object; /* see iobatch_result and on_settled for how long it lives */
 	size_t object_size;
-	int error;              /* 0; or a negative errno; or IOBATCH_OWN_ERROR */
-	int opcode;             /* the op that failed, -1 when none did */
-	uint32_t attempts;      /* attempts made, at least 1 */
+	int error;         /* 0; or a negative errno; or IOBATCH_OWN_ERROR */
+	int opcode;        /* the op that failed, -1 when none did */
+	uint32_t attempts; /* attempts made; 0 when the run was halted before the first */
+	/*
+	 * Given up at its deadline: an op of it ignored that it was cancelled, and had not answered
+	 * when the item settled. It may still take effect.
+	 */
+	bool stuck;
+	/* The same, and when the run ended it still had not. In on_settled: as `stuck`. */
+	bool still_running;
 	const char *error_name; /* "ENOENT", "ETIME" for a deadline, a processor's own; NULL on
 	                           success */
 	const char *message;    /* one sentence; NULL on success */
@@ -238,6 +257,11 @@ struct iobatch_processor {
 	size_t scratch_size;    /* bytes of item->scratch; default 0 */
 	unsigned chain_ops_max; /* longest chain, 1 to 128; default 1 */
 	unsigned files_max;     /* files of an item, 0 to 16; default 0 */
+	/*
+	 * 1: files are descriptors of the process on every executor. Ops on files that a ring has
+	 * no opcode for (IOBATCH_OP_FCHMOD and so on) need that; all others do better without.
+	 */
+	unsigned process_files; /* 0 or 1; default 0 */
 	size_t buffer_size;     /* bytes of one buffer, a multiple of 4096; 0 = no buffers */
 	unsigned buffers_min;   /* buffers that an attempt needs to start: it waits for them */
 	unsigned buffers_max;   /* buffers that iobatch_item_reserve() may reach, up to 64 */
@@ -259,14 +283,18 @@ struct iobatch_processor {
 	/*
 	 * The chain that undoes what a failed attempt has left (a temporary file, say), asked for
 	 * once for each failed attempt, after its files were closed. Its ops run without a
-	 * deadline, each whatever becomes of the others, and their errors are ignored. Returns
-	 * IOBATCH_MORE or IOBATCH_DONE. Optional.
+	 * deadline, each whatever becomes of the others, and their errors are ignored. For an
+	 * attempt that was given up while an op was still running it is asked for when all its ops
+	 * have answered, which may be after `settled`, or never. Returns IOBATCH_MORE or
+	 * IOBATCH_DONE. Optional.
 	 */
 	int (*cleanup)(void *context, struct iobatch_item *item, struct iobatch_chain *chain);
 	/*
 	 * Called once for each item with its final outcome, while item->state is still what the
 	 * last attempt left, before anyone else hears of it. A negative errno turns success into
-	 * that failure, which is not retried. Calls of different rings may overlap. Optional.
+	 * that failure, which is not retried. Calls of different rings may overlap. Of an item that
+	 * is stuck the kernel may still write to state and buffers, and `cleanup` comes later: what
+	 * that needs must not be freed here. Optional.
 	 */
 	int (*settled)(void *context, struct iobatch_item *item,
 	               const struct iobatch_outcome *outcome);
@@ -300,7 +328,8 @@ struct iobatch_items {
 	 * Fills `object` (`stride` bytes, aligned for any type) with the next object and returns
 	 * the bytes used, 1 to `stride`; or 0 at the end, after which it is not called again; or a
 	 * negative errno, which ends the intake: what is in flight finishes and the run returns
-	 * that error.
+	 * that error. Should not block for long: the reaper that called it, and each that wants to,
+	 * waits for it, and keeps deadlines only after that.
 	 */
 	ssize_t (*next)(void *context, void *object);
 };
@@ -324,9 +353,27 @@ static inline struct iobatch_items iobatch_items_stream(ssize_t (*next)(void *co
 /* ------------------------------------------------------------ options -- */
 
 enum iobatch_executor {
+	IOBATCH_EXECUTOR_AUTO,      /* the ring where it works, else system calls, and says why */
 	IOBATCH_EXECUTOR_RING,      /* io_uring */
+	IOBATCH_EXECUTOR_SYSCALL,   /* system calls, made by a pool of threads */
 	IOBATCH_EXECUTOR_SIMULATED, /* a virtual clock and scripted answers: see iobatch_simulation
 	                             */
+};
+
+/* Static name ("ring"), NULL when there is none. */
+const char *iobatch_executor_name(unsigned executor);
+
+/*
+ * How a ring keeps deadlines. The engine always has a list of them and cancels what is late. A
+ * linked timeout beside an op is the kernel's own guard: it ends the op 5 ms after the deadline
+ * even while callbacks keep the reaper busy, costs about half a microsecond for each op, and is
+ * deaf while a kernel worker is inside the op.
+ */
+enum iobatch_guards {
+	IOBATCH_GUARDS_AUTO, /* linked timeouts for what takes from or gives to a stream: reads and
+	                        writes at the file's own position; the list for all else */
+	IOBATCH_GUARDS_LINKED, /* linked timeouts for every op, and the list */
+	IOBATCH_GUARDS_LIST,   /* the list alone */
 };
 
 /*
@@ -344,26 +391,47 @@ struct iobatch_progress {
 	uint64_t bytes;      /* payload bytes of the successful items */
 	uint64_t retries;    /* attempts after the first, so far */
 	uint64_t elapsed_ns; /* since the run started, on the executor's clock */
+	uint64_t stuck;      /* items given up whose ops are still running now */
+};
+
+/* How a simulated op takes being cancelled. */
+enum iobatch_answer_cancel {
+	IOBATCH_CANCEL_ENDS,    /* it ends at once: -ECANCELED, or -EINTR in a kernel worker */
+	IOBATCH_CANCEL_IGNORED, /* it goes on and answers in its own time */
 };
 
 /* What a simulated op answers. */
 struct iobatch_answer {
 	int32_t result;      /* as a completion: bytes, 0, or a negative errno */
-	uint64_t latency_ns; /* from the op's start */
+	uint64_t latency_ns; /* from the op's start; UINT64_MAX: never */
+	uint32_t cancel;     /* enum iobatch_answer_cancel */
 };
 
+/* What a simulated kernel lacks, as older ones do. */
+#define IOBATCH_WITHOUT_SUBMIT_ALL 1u    /* 5.17: a bad SQE ends a submission */
+#define IOBATCH_WITHOUT_CQE_SKIP 2u      /* 5.17 */
+#define IOBATCH_WITHOUT_ETIME_SUCCESS 4u /* 5.16: a timeout breaks its link */
+#define IOBATCH_WITHOUT_DIRECT_FILES 8u  /* 5.19: no sparse file table */
+
 /*
- * The simulated executor's script, all from a seed. Nothing is touched: an open succeeds, a read
- * fills the buffer with zeroes, a statx says a regular file of `file_size` bytes. Times are
- * virtual. Each ring has a clock of its own and the seed plus its number.
+ * The simulated executor's script, all from a seed: the ring's own code on a kernel of its own,
+ * which keeps the real one's rules. Nothing is touched: an open succeeds, a read fills the buffer
+ * with zeroes, a statx says a regular file of `file_size` bytes. Times are virtual. Each ring has a
+ * clock of its own and the seed plus its number.
  */
 struct iobatch_simulation {
 	uint64_t seed;
 	uint64_t latency_min_ns; /* each op takes a time from this range, from the seed; */
 	uint64_t latency_max_ns; /* both 0, the default: no time at all */
 	uint64_t file_size;      /* size of every file; reads end there */
-	uint32_t error_permille; /* ops of 1000 that fail with an errno from the seed; default 0 */
-	uint32_t short_permille; /* reads and writes of 1000 that move less; default 0 */
+	/* Of 1000, from the seed; all 0 by default: */
+	uint32_t error_permille;  /* ops that fail, with any errno */
+	uint32_t short_permille;  /* reads and writes that move less */
+	uint32_t late_permille;   /* ops that ignore their cancellation and answer late */
+	uint32_t lost_permille;   /* ops that ignore it and never answer */
+	uint32_t submit_permille; /* submissions that fail (EAGAIN, EBUSY, EINTR) or are cut short
+	                             at any place */
+	uint32_t without;         /* IOBATCH_WITHOUT_* */
 	/* Last word on each op's answer, from the thread of the ring. Optional. */
 	void (*script)(void *context, const struct iobatch_op *op, struct iobatch_answer *answer);
 	void *context;
@@ -390,11 +458,26 @@ struct iobatch_options {
 	uint32_t max_concurrent; /* batches in flight in the whole run, 1 to 65536; default 8 */
 	uint64_t delay_ms;       /* pause between consecutive items of a window; default 0 */
 	uint64_t timeout_ms;     /* deadline of one attempt; default 0 = none */
+	uint32_t guards;         /* enum iobatch_guards; default auto */
+	/*
+	 * Items that may be given up and still be running: the run is halted when one more has not
+	 * answered for stuck_grace_ms after its deadline. Each keeps its buffers besides
+	 * memory_limit. 0 to 65536; default 64.
+	 */
+	uint32_t max_stuck;
+	uint64_t stuck_grace_ms; /* how long the end waits for such items; default 1000 */
 	uint32_t retries;        /* attempts after the first; default 0 */
 	uint64_t backoff_ms;     /* pause before each retry; default 0 */
 	uint64_t memory_limit;   /* bytes of buffers in flight; default 64 MiB */
 	uint32_t rings; /* reaper threads with a ring each, 1 to 64; 0 = one per CPU; default 1 */
-	uint32_t executor;         /* enum iobatch_executor; default ring */
+	uint32_t executor; /* enum iobatch_executor; default auto */
+	uint32_t threads;  /* of each reaper's pool that makes system calls, 1 to 1024; 0, the
+	                      default: one per CPU */
+	/*
+	 * Ops on paths in flight on one file system, in one ring: what is hung there cannot take
+	 * the kernel's workers from other file systems. 1 to 65536; default 128.
+	 */
+	uint32_t path_ops_max;
 	uint32_t collect;          /* IOBATCH_COLLECT_*; default the failed items */
 	uint32_t register_buffers; /* 1: register the buffers with the ring (pinned memory); default
 	                              0 */
@@ -415,12 +498,24 @@ struct iobatch_options {
 	const struct iobatch_simulation *simulation; /* NULL = all zeroes */
 };
 
-#define IOBATCH_OPTIONS_INIT                                                                   \
-	{                                                                                      \
-		.size = sizeof(struct iobatch_options), .batch_size = 64, .max_concurrent = 8, \
-		.memory_limit = 64u << 20, .rings = 1, .executor = IOBATCH_EXECUTOR_RING,      \
-		.collect = IOBATCH_COLLECT_FAILED,                                             \
+#define IOBATCH_OPTIONS_INIT                                                                    \
+	{                                                                                       \
+		.size = sizeof(struct iobatch_options), .batch_size = 64, .max_concurrent = 8,  \
+		.max_stuck = 64, .stuck_grace_ms = 1000, .memory_limit = 64u << 20, .rings = 1, \
+		.path_ops_max = 128, .collect = IOBATCH_COLLECT_FAILED,                         \
 	}
+
+/*
+ * How long after its deadline an item settled, over the items that timed out in their last attempt.
+ * Percentiles are right to one part in 32.
+ */
+struct iobatch_lateness {
+	uint64_t count;
+	uint64_t p50_ns;
+	uint64_t p90_ns;
+	uint64_t p99_ns;
+	uint64_t max_ns;
+};
 
 /*
  * What a run came to. Start from IOBATCH_RESULT_INIT and give it to iobatch_result_deinit() after
@@ -438,8 +533,12 @@ struct iobatch_result {
 	uint64_t retries;          /* attempts after the first */
 	uint64_t peak_batches;     /* most batches that were in flight at once */
 	uint64_t ops;              /* completions of ops */
-	uint32_t rings;            /* rings that ran */
-	bool owns_objects;         /* of the library: the objects in the lists are copies */
+	uint32_t rings;            /* rings (or reapers without one) that ran */
+	uint32_t executor;         /* enum iobatch_executor: what carried the ops out */
+	uint64_t stuck;            /* items that were given up while an op of them was running */
+	uint64_t still_running;    /* those of them whose ops have not answered to the end */
+	struct iobatch_lateness lateness;
+	bool owns_objects;     /* of the library: the objects in the lists are copies */
 	bool lists_incomplete; /* memory for a list ran out; the counts are exact all the same */
 	struct iobatch_outcome *successful_items;
 	uint64_t successful_items_count;
@@ -455,13 +554,18 @@ struct iobatch_result {
 
 /*
  * Runs the processor over the items and fills `result`. Blocks until every item that was taken has
- * its outcome and nothing is in flight.
+ * its outcome and nothing is in flight, but for what is stuck: result->still_running items, which
+ * the run has given up. The memory that the kernel may yet write to, the ring, the threads and what
+ * descriptors these items have open are then left behind for the rest of the process's life, and
+ * the caller's thread cannot end before the kernel lets go of them.
  *
  * Returns 0 when the run went to its end: whether items failed is in the result. -EINVAL: an
  * argument is out of range. -ENOMEM: no memory for slots, buffers or the ring. -EPERM, -ENOSYS:
- * io_uring is forbidden or missing. These leave everything untouched and explain themselves in
- * result->message. Any other error is that of items.next, of the processor's finish, or of a ring
- * that broke in mid-run; the result then tells what was done.
+ * io_uring is forbidden or missing, and the executor is the ring by name. These leave everything
+ * untouched and explain themselves in result->message. -ETIMEDOUT: more than max_stuck items did
+ * not answer and the run was halted: what was in flight or waiting ended as cancelled (ECANCELED),
+ * and the rest of the collection was not taken. Any other error is that of items.next, of the
+ * processor's finish, or of a ring that broke in mid-run; the result then tells what was done.
  */
 int iobatch_run(const struct iobatch_items *items, const struct iobatch_processor *processor,
                 const struct iobatch_options *options, struct iobatch_result *result);
@@ -678,6 +782,60 @@ static inline struct iobatch_op iobatch_op_utimensat(int dirfd, const char *path
 	return op;
 }
 
+/* Makes the file `length` bytes long. */
+static inline struct iobatch_op iobatch_op_ftruncate(int file, uint64_t length)
+{
+	struct iobatch_op op = {.opcode = IOBATCH_OP_FTRUNCATE, .file = file, .length = length};
+	return op;
+}
+
+/* Sets the permissions of an open file. */
+static inline struct iobatch_op iobatch_op_fchmod(int file, uint32_t mode)
+{
+	struct iobatch_op op = {.opcode = IOBATCH_OP_FCHMOD, .file = file, .mode = mode};
+	return op;
+}
+
+/* Sets the owner of an open file; UINT32_MAX leaves the user or the group as it is. */
+static inline struct iobatch_op iobatch_op_fchown(int file, uint32_t user, uint32_t group)
+{
+	struct iobatch_op op = {
+		.opcode = IOBATCH_OP_FCHOWN, .file = file, .op_flags = user, .mode = group};
+	return op;
+}
+
+/* Sets access and modification time of an open file from `times[2]`. */
+static inline struct iobatch_op iobatch_op_futimens(int file, const struct timespec *times)
+{
+	struct iobatch_op op = {
+		.opcode = IOBATCH_OP_FUTIMENS, .file = file, .buffer = (void *)times};
+	return op;
+}
+
+/*
+ * Copies up to `length` bytes from `file` to `file2` within the kernel; the result is short only at
+ * the end of `file`.
+ */
+static inline struct iobatch_op iobatch_op_copy_file_range(int file, uint64_t offset, int file2,
+                                                           uint64_t offset2, uint64_t length)
+{
+	struct iobatch_op op = {.opcode = IOBATCH_OP_COPY_FILE_RANGE,
+	                        .file = file,
+	                        .file2 = file2,
+	                        .offset = offset,
+	                        .offset2 = offset2,
+	                        .length = length};
+	return op;
+}
+
+/* Has `file2` share all data of `file` (FICLONE): on file systems that can, such as XFS and btrfs.
+ */
+static inline struct iobatch_op iobatch_op_ficlone(int file, int file2)
+{
+	struct iobatch_op op = {.opcode = IOBATCH_OP_FICLONE, .file = file, .file2 = file2};
+	return op;
+}
+
 /*
  * Appends an op to a chain and returns its place. The chain must have room: a processor knows its
  * chain_ops_max. NULL when it has not.
@@ -866,8 +1024,8 @@ int iobatch_hash_new(const struct iobatch_hash_options *options,
  * (for items without a root: its last component). Regular files, directories and symbolic links,
  * with modes and modification times; anything else is the error EUNSUPPORTED. A file is written
  * under a temporary name in its directory and renamed when whole; missing parent directories are
- * made. Modes and times of directories are set at the end of the run. Errors of its own: ESHRUNK and
- * ECHANGED (the source was changed meanwhile), ESAMEFILE (the source is what it would replace),
+ * made. Modes and times of directories are set at the end of the run. Errors of its own: ESHRUNK
+ * and ECHANGED (the source was changed meanwhile), ESAMEFILE (the source is what it would replace),
  * EOUTSIDE (a name with ".." in it).
  */
 struct iobatch_copy_options {

@@ -74,6 +74,7 @@ static void format_rate(char *text, size_t size, double rate)
 enum field {
 	FIELD_COUNT,
 	FIELD_FAILED,
+	FIELD_STUCK,
 	FIELD_PERCENT,
 	FIELD_ETA,
 	FIELD_ITEM_RATE,
@@ -124,6 +125,8 @@ static void fill_fields(char fields[FIELDS][FIELD_SIZE], const struct iobatch_pr
 	}
 	if (progress->failed)
 		snprintf(fields[FIELD_FAILED], FIELD_SIZE, "%" PRIu64 " failed", progress->failed);
+	if (progress->stuck)
+		snprintf(fields[FIELD_STUCK], FIELD_SIZE, "%" PRIu64 " stuck", progress->stuck);
 	if (rates->sampled) {
 		format_rate(fields[FIELD_ITEM_RATE], FIELD_SIZE, rates->items_per_s);
 		bar_format_bytes(text, sizeof(text), rates->bytes_per_s);
@@ -138,7 +141,7 @@ size_t bar_render(char *line, size_t columns, const struct iobatch_progress *pro
 	/* From left to right on the line. */
 	static const enum field order[FIELDS] = {FIELD_METER,     FIELD_PERCENT,   FIELD_COUNT,
 	                                         FIELD_ITEM_RATE, FIELD_BYTE_RATE, FIELD_ETA,
-	                                         FIELD_FAILED};
+	                                         FIELD_FAILED,    FIELD_STUCK};
 	char fields[FIELDS][FIELD_SIZE];
 	size_t length = 0, used = 0;
 

@@ -51,7 +51,15 @@ void cli_complain_free(char *message)
 	free(message);
 }
 
-static void add_set(struct cli_job *arguments, const char *set)
+int cli_close_stdout(int code)
+{
+	if (!fclose(stdout))
+		return code;
+	cli_complain("standard output: %s", strerror(errno));
+	return CLI_FAILED;
+}
+
+void cli_job_set(struct cli_job *arguments, const char *set)
 {
 	const char **grown =
 		reallocarray(arguments->sets, arguments->sets_count + 2, sizeof(*grown));
@@ -69,7 +77,7 @@ error_t cli_job_parse(struct cli_job *arguments, int key, char *argument, struct
 {
 	switch (key) {
 	case 's':
-		add_set(arguments, argument);
+		cli_job_set(arguments, argument);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (arguments->file)

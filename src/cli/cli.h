@@ -13,9 +13,11 @@ struct job;
 
 enum cli_exit {
 	CLI_OK = 0,
-	CLI_FAILED = 1, /* items failed, or something of the run could not be completed */
-	CLI_USAGE = 2,  /* arguments or job file: nothing was touched */
-	CLI_MACHINE = 3 /* this machine cannot run it: nothing was touched */
+	CLI_FAILED = 1,  /* items failed, or something of the run could not be completed */
+	CLI_USAGE = 2,   /* arguments or job file: nothing was touched */
+	CLI_MACHINE = 3, /* this machine cannot run it: nothing was touched */
+	/* 4 is kept for a journal that is locked or of another job. */
+	CLI_HALTED = 5 /* the run was halted by its own policy: too many items were stuck */
 };
 
 /* Each takes its arguments from its own name on and returns an exit code. */
@@ -33,6 +35,9 @@ void cli_complain(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* The same with a ready message that may be NULL for lack of memory; frees it. */
 void cli_complain_free(char *message);
 
+/* Closes standard output. Returns `code`, or CLI_FAILED, after saying so, when output was lost. */
+int cli_close_stdout(int code);
+
 /* The job of a command line: its file, and the arguments of --set. All zero at first. */
 struct cli_job {
 	const char *file;
@@ -48,6 +53,9 @@ struct cli_job {
 /* Takes CLI_OPTION_SET and the one job file: for parsers of argp to call for what they do not know.
  */
 error_t cli_job_parse(struct cli_job *arguments, int key, char *argument, struct argp_state *state);
+
+/* The same as --set=`set`, which must stay. */
+void cli_job_set(struct cli_job *arguments, const char *set);
 
 /* Loads that job. Otherwise it has said why not, and returns the exit code. */
 int cli_job_load(const struct cli_job *arguments, struct job **ret_job);

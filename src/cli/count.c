@@ -3,6 +3,10 @@
 #include "cli/count.h"
 
 #include <stdlib.h>
+#include <time.h>
+
+/* How long the end of the run waits for the thread to see that it is to stop. */
+#define STOP_MAX_S 1
 
 static void *count_items(void *argument)
 {
@@ -35,14 +39,20 @@ void count_start(struct count *count, struct iobatch_source *source)
 	}
 }
 
-void count_stop(struct count *count)
+bool count_stop(struct count *count)
 {
+	struct timespec until;
+
 	if (!count->source)
-		return;
+		return true;
 	atomic_store(&count->stop, true);
-	pthread_join(count->thread, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += STOP_MAX_S;
+	if (pthread_clockjoin_np(count->thread, NULL, CLOCK_MONOTONIC, &until))
+		return false;
 	iobatch_source_free(count->source);
 	count->source = NULL;
+	return true;
 }
 
 struct iobatch_progress count_apply(struct count *count, const struct iobatch_progress *now)

@@ -25,8 +25,12 @@ struct count {
  */
 void count_start(struct count *count, struct iobatch_source *source);
 
-/* Ends the thread, finished or not. A count that was all zeroes and never started is fine. */
-void count_stop(struct count *count);
+/*
+ * Ends the thread, finished or not. A count that was all zeroes and never started is fine. False:
+ * the thread does not answer, as in a directory that hangs; it is left, with all that it works on,
+ * and the process must end.
+ */
+bool count_stop(struct count *count);
 
 /*
  * What the progress is when the counted total is taken for the final one: `now` itself while there

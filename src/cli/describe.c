@@ -87,7 +87,11 @@ void describe_job(const struct job *job, FILE *file)
 	if (job->options.retries)
 		fprintf(file, ", %" PRIu32 " %s", job->options.retries,
 		        job->options.retries == 1 ? "retry" : "retries");
-	if (job->options.executor == IOBATCH_EXECUTOR_SIMULATED)
+	if (job->options.executor == IOBATCH_EXECUTOR_RING)
+		fputs(", by io_uring", file);
+	else if (job->options.executor == IOBATCH_EXECUTOR_SYSCALL)
+		fputs(", by system calls", file);
+	else if (job->options.executor == IOBATCH_EXECUTOR_SIMULATED)
 		fputs(", simulated", file);
 }
 

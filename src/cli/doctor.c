@@ -11,12 +11,14 @@
 #include <sys/resource.h>
 #include <sys/utsname.h>
 
-static const char doc[] = "Say whether io_uring can be used here, and if not, why and what to do.\v"
-			  "Examples:\n"
-			  "  iobatch doctor\n"
-			  "  iobatch doctor >/dev/null && iobatch run job.yaml\n"
-			  "\n"
-			  "Exit status: 0 io_uring can be used; 3 it cannot.";
+static const char doc[] =
+	"Say whether io_uring can be used here, and if not, why and what to do.\v"
+	"Examples:\n"
+	"  iobatch doctor\n"
+	"  iobatch doctor >/dev/null && iobatch run job.yaml --executor=ring\n"
+	"\n"
+	"Exit status: 0 io_uring can be used; 3 it cannot. Jobs run in both cases,\n"
+	"unless they name the ring as their executor: see the line executor.";
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
@@ -90,6 +92,9 @@ int cli_doctor(int argc, char **argv)
 		printf("cause: %s\n", support.cause);
 		printf("remedy: %s\n", support.remedy);
 	}
+	/* Where there is no ring there are still system calls, which nothing forbids. */
+	printf("executor: auto takes %s\n",
+	       support.error ? "syscall, a pool of threads; ring by name refuses to run" : "ring");
 	if (!uname(&machine))
 		printf("kernel: %s %s\n", machine.release, machine.machine);
 	if (!support.error) {

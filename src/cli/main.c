@@ -36,7 +36,8 @@ static const char doc[] =
 	"  run JOB.yaml    run a job\n"
 	"  check JOB.yaml  check a job file without running it\n"
 	"  ops             list the operations, and which of them this kernel has\n"
-	"  doctor          say whether io_uring can be used here, and if not, why\n"
+	"  doctor          say whether io_uring can be used here, and if not, why and\n"
+	"                  what is used instead\n"
 	"\n"
 	"Each has a --help of its own.\n"
 	"\n"
@@ -93,10 +94,8 @@ static void raise_descriptor_limit(void)
 /* Runs at the end, also after --help: what stdout did not take must not look like success. */
 static void close_stdout(void)
 {
-	if (!fclose(stdout))
-		return;
-	cli_complain("standard output: %s", strerror(errno));
-	_exit(CLI_FAILED);
+	if (cli_close_stdout(CLI_OK))
+		_exit(CLI_FAILED);
 }
 
 int main(int argc, char **argv)

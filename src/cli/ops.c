@@ -14,8 +14,8 @@ static const struct argp_option options[] = {
 
 static const char doc[] =
 	"List the operations that a job's steps can be made of.\v"
-	"HERE says how this kernel does it: by the ring, by a system call where\n"
-	"io_uring has no such operation, or no when this kernel's io_uring lacks it.\n"
+	"HERE says how it is done on this kernel: by the ring, or by a system call\n"
+	"where io_uring has no such operation or cannot be used.\n"
 	"\n"
 	"Examples:\n"
 	"  iobatch ops\n"
@@ -54,6 +54,8 @@ static const char *argument_type(enum iobatch_argument_type type)
 		return "list of";
 	case IOBATCH_ARGUMENT_WORD:
 		return "one of";
+	case IOBATCH_ARGUMENT_NUMBER:
+		return "number";
 	}
 	return "";
 }
@@ -75,9 +77,7 @@ static void print_argument(const struct iobatch_argument *argument)
 static const char *how(const struct iobatch_op_info *info, const struct iobatch_support *support,
                        unsigned opcode)
 {
-	if (!info->ring_opcode)
-		return "system call";
-	return support->ops[opcode] ? "ring" : "no";
+	return info->ring_opcode && support->ops[opcode] ? "ring" : "system call";
 }
 
 int cli_ops(int argc, char **argv)
@@ -94,11 +94,11 @@ int cli_ops(int argc, char **argv)
 		cli_complain("cannot probe io_uring: %s", strerror(-err));
 		return CLI_MACHINE;
 	}
-	printf("%-11s  %-20s  %-11s  %s\n", "OP", "OPCODE", "HERE", "WHAT");
+	printf("%-15s  %-20s  %-11s  %s\n", "OP", "OPCODE", "HERE", "WHAT");
 	for (unsigned opcode = 0; opcode < IOBATCH_OP_COUNT; opcode++) {
 		const struct iobatch_op_info *info = iobatch_op_info(opcode);
 
-		printf("%-11s  %-20s  %-11s  %s\n", info->name,
+		printf("%-15s  %-20s  %-11s  %s\n", info->name,
 		       info->ring_opcode ? info->ring_opcode : "-", how(info, &support, opcode),
 		       info->summary);
 		for (const struct iobatch_argument *argument = info->arguments;

@@ -74,10 +74,10 @@ static void print_json(const struct iobatch_progress *now)
 		"{\"processed\": %" PRIu64 ", \"successful\": %" PRIu64 ", \"failed\": %" PRIu64
 		", \"pending\": %" PRIu64 ", \"current_batch\": %" PRIu64
 		", \"total_batches\": %" PRIu64 ", \"total_is_final\": %s, \"bytes\": %" PRIu64
-		", \"retries\": %" PRIu64 ", \"elapsed_ms\": %.3f}\n",
+		", \"retries\": %" PRIu64 ", \"elapsed_ms\": %.3f, \"stuck\": %" PRIu64 "}\n",
 		now->processed, now->successful, now->failed, now->pending, now->current_batch,
 		now->total_batches, now->total_is_final ? "true" : "false", now->bytes,
-		now->retries, (double)now->elapsed_ns / 1e6);
+		now->retries, (double)now->elapsed_ns / 1e6, now->stuck);
 
 	put(line, (size_t)length);
 }
@@ -102,9 +102,9 @@ void progress_init(struct progress *progress, enum progress_mode mode, struct jo
 		count_start(&progress->count, source);
 }
 
-void progress_deinit(struct progress *progress)
+bool progress_deinit(struct progress *progress)
 {
-	count_stop(&progress->count);
+	return count_stop(&progress->count);
 }
 
 void progress_clear(struct progress *progress)

@@ -33,10 +33,11 @@ int progress_parse_mode(const char *word, enum progress_mode *ret_mode);
 
 /*
  * Resolves `auto`, and sets how often the run is to call back. For a bar the job's items are
- * counted beforehand, when they can be. progress_deinit() must follow, before the job is freed.
+ * counted beforehand, when they can be. progress_deinit() must follow, before the job is freed; it
+ * returns false when that count hangs: the process must then end with all that it holds.
  */
 void progress_init(struct progress *progress, enum progress_mode mode, struct job *job);
-void progress_deinit(struct progress *progress);
+bool progress_deinit(struct progress *progress);
 
 /* Has `struct progress` as its context: on_progress of struct iobatch_options. */
 void progress_show(struct progress *progress, const struct iobatch_progress *now);

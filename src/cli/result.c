@@ -63,6 +63,10 @@ static int fill_outcome(json_t *object, const struct iobatch_outcome *outcome)
 		      set_text(object, "message", outcome->message) ||
 		      set_text(object, "op",
 		               outcome->opcode < 0 ? NULL : describe_op(outcome->opcode));
+	if (!err && outcome->stuck)
+		err = json_object_set_new(object, "stuck", json_true());
+	if (!err && outcome->still_running)
+		err = json_object_set_new(object, "still_running", json_true());
 	if (!err)
 		err = set_count(object, "attempts", outcome->attempts);
 	if (!err && !outcome->error)
@@ -123,6 +127,39 @@ static int write_run_error(FILE *file, const char *message)
 	return err ? -ENOMEM : 0;
 }
 
+static double to_ms(uint64_t ns)
+{
+	return (double)ns / 1e6;
+}
+
+static void write_counts(FILE *file, const struct result_report *report)
+{
+	const struct iobatch_result *result = report->result;
+	const struct iobatch_lateness *late = &result->lateness;
+	const char *executor = iobatch_executor_name(result->executor);
+
+	fprintf(file,
+	        "  \"failed_count\": %" PRIu64 ",\n"
+	        "  \"total_processed\": %" PRIu64 ",\n"
+	        "  \"total_batches\": %" PRIu64 ",\n"
+	        "  \"processing_time_ms\": %.3f,\n"
+	        "  \"bytes\": %" PRIu64 ",\n"
+	        "  \"retries\": %" PRIu64 ",\n"
+	        "  \"rings\": %" PRIu32 ",\n"
+	        "  \"executor\": \"%s\",\n"
+	        "  \"stuck\": %" PRIu64 ",\n"
+	        "  \"still_running\": %" PRIu64 ",\n",
+	        result->failed, result->total_processed, result->total_batches,
+	        result->processing_time_ms, result->bytes, result->retries, result->rings,
+	        executor ? executor : "?", result->stuck, result->still_running);
+	fprintf(file,
+	        "  \"lateness\": {\"count\": %" PRIu64
+	        ", \"p50_ms\": %.3f, \"p90_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f},\n"
+	        "  \"source_errors\": %" PRIu64 "\n",
+	        late->count, to_ms(late->p50_ns), to_ms(late->p90_ns), to_ms(late->p99_ns),
+	        to_ms(late->max_ns), report->source_errors);
+}
+
 static int write_document(FILE *file, const struct result_report *report)
 {
 	const struct iobatch_result *result = report->result;
@@ -144,19 +181,8 @@ static int write_document(FILE *file, const struct result_report *report)
 		return err;
 	if (result->lists_incomplete)
 		fputs("  \"lists_incomplete\": true,\n", file);
-	fprintf(file,
-	        "  \"failed_count\": %" PRIu64 ",\n"
-	        "  \"total_processed\": %" PRIu64 ",\n"
-	        "  \"total_batches\": %" PRIu64 ",\n"
-	        "  \"processing_time_ms\": %.3f,\n"
-	        "  \"bytes\": %" PRIu64 ",\n"
-	        "  \"retries\": %" PRIu64 ",\n"
-	        "  \"rings\": %" PRIu32 ",\n"
-	        "  \"source_errors\": %" PRIu64 "\n"
-	        "}\n",
-	        result->failed, result->total_processed, result->total_batches,
-	        result->processing_time_ms, result->bytes, result->retries, result->rings,
-	        report->source_errors);
+	write_counts(file, report);
+	fputs("}\n", file);
 	return 0;
 }
 

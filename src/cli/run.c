@@ -8,6 +8,7 @@
 #include "cli/dry_run.h"
 #include "cli/progress.h"
 #include "cli/result.h"
+#include "cli/supervise.h"
 #include "job/job.h"
 
 #include <argp.h>
@@ -31,11 +32,16 @@ enum key {
 	KEY_PROGRESS = 'p',
 	KEY_RESULT = 'r',
 	KEY_DRY_RUN = 'n',
+	KEY_EXECUTOR = 'e',
 	KEY_LIST_SUCCESSFUL = 256,
 };
 
 static const struct argp_option options[] = {
 	CLI_OPTION_SET,
+	{"executor", KEY_EXECUTOR, "NAME", 0,
+         "What carries the operations out: auto, ring, syscall or simulated; the same as --set "
+         "options.executor=NAME",
+         0},
 	{"progress", KEY_PROGRESS, "HOW", 0,
          "Show progress on stderr: bar, json (one object a line), none, or auto (the "
          "default: a bar on a terminal, else one line at the end)",
@@ -63,7 +69,27 @@ static const char doc[] =
 	"\n"
 	"Exit status: 0 all items succeeded; 1 items failed, or could not be found, or\n"
 	"an output could not be written; 2 wrong arguments or job; 3 this machine\n"
-	"cannot run it (see iobatch doctor). With 2 and 3 nothing was touched.";
+	"cannot run it (see iobatch doctor); 5 halted, because more than max_stuck\n"
+	"items did not answer. With 2 and 3 nothing was touched.";
+
+/* By enum iobatch_executor. */
+static const char *const executor_sets[] = {
+	[IOBATCH_EXECUTOR_AUTO] = "options.executor=auto",
+	[IOBATCH_EXECUTOR_RING] = "options.executor=ring",
+	[IOBATCH_EXECUTOR_SYSCALL] = "options.executor=syscall",
+	[IOBATCH_EXECUTOR_SIMULATED] = "options.executor=simulated",
+};
+
+static void set_executor(struct run *run, const char *name, struct argp_state *state)
+{
+	for (size_t i = 0; i < sizeof(executor_sets) / sizeof(executor_sets[0]); i++) {
+		if (!strcmp(name, strchr(executor_sets[i], '=') + 1)) {
+			cli_job_set(&run->arguments, executor_sets[i]);
+			return;
+		}
+	}
+	argp_error(state, "--executor must be auto, ring, syscall or simulated, not %s", name);
+}
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
@@ -74,6 +100,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		if (progress_parse_mode(argument, &run->mode))
 			argp_error(state, "--progress must be auto, bar, json or none, not %s",
 			           argument);
+		return 0;
+	case KEY_EXECUTOR:
+		set_executor(run, argument, state);
 		return 0;
 	case KEY_RESULT:
 		run->result_file = argument;
@@ -107,6 +136,9 @@ static void on_log(void *context, enum iobatch_log_level level, const char *mess
 	struct run *run = context;
 
 	(void)level;
+	/* Programs that read JSON from stderr are not to find anything else there. */
+	if (run->progress.mode == PROGRESS_JSON)
+		return;
 	progress_clear(&run->progress);
 	cli_complain("%s", message);
 }
@@ -117,9 +149,10 @@ static void complain_outcome(const struct iobatch_outcome *outcome)
 	size_t length;
 	char *name = describe_item(outcome->object, &length);
 
-	cli_complain("%s: %s (%s%s%s, %" PRIu32 " %s)", name ? name : "?", outcome->message,
+	cli_complain("%s: %s (%s%s%s, %" PRIu32 " %s%s)", name ? name : "?", outcome->message,
 	             outcome->error_name, *op ? ", " : "", op, outcome->attempts,
-	             outcome->attempts == 1 ? "attempt" : "attempts");
+	             outcome->attempts == 1 ? "attempt" : "attempts",
+	             outcome->still_running ? ", still running" : "");
 	free(name);
 }
 
@@ -127,11 +160,21 @@ static void complain_failures(const struct run *run, const struct iobatch_result
 {
 	uint64_t shown = 0;
 
-	/* Programs that read JSON from stderr are not to find anything else there. */
+	/* As in on_log(). */
 	if (run->progress.mode == PROGRESS_JSON)
 		return;
-	for (; shown < result->failed_items_count && shown < FAILURES_SHOWN; shown++)
-		complain_outcome(&result->failed_items[shown]);
+	for (uint64_t i = 0; i < result->failed_items_count; i++) {
+		const struct iobatch_outcome *outcome = &result->failed_items[i];
+
+		/*
+		 * What still runs may yet take effect, and whoever is to see to it must know what
+		 * it is: each is named. There are at most max_stuck of them, and one.
+		 */
+		if (i >= FAILURES_SHOWN && !outcome->still_running)
+			continue;
+		complain_outcome(outcome);
+		shown++;
+	}
 	if (result->failed > shown)
 		cli_complain("... and %" PRIu64 " more (%s)", result->failed - shown,
 		             run->result_file ? "see the result file" : "see --result");
@@ -155,12 +198,15 @@ static uint64_t complain_source(const struct run *run, const struct iobatch_sour
 /* The exit code when iobatch_run() has returned an error. */
 static int run_error_code(int err, const struct iobatch_result *result)
 {
+	/* Nothing else times out but a source, in which case no item need be stuck. */
+	if (err == -ETIMEDOUT && result->stuck)
+		return CLI_HALTED;
 	/* With items processed it came later than the set-up: from the source or the end. */
 	if (result->total_processed)
 		return CLI_FAILED;
 	if (err == -EINVAL)
 		return CLI_USAGE;
-	if (err == -EPERM || err == -ENOSYS || err == -ENOMEM)
+	if (err == -EPERM || err == -ENOSYS || err == -ENOMEM || err == -EAGAIN)
 		return CLI_MACHINE;
 	return CLI_FAILED;
 }
@@ -189,7 +235,7 @@ static int conclude(struct run *run, const struct job *job, const struct iobatch
 	if (err)
 		cli_complain("%s: %s", job->name, why);
 	progress_finish(&run->progress, job->name, result);
-	if (result->failed || left_out)
+	if ((result->failed || left_out) && code != CLI_HALTED)
 		code = CLI_FAILED;
 	if (run->result_file) {
 		struct result_report report = {.job = job->name,
@@ -202,7 +248,8 @@ static int conclude(struct run *run, const struct job *job, const struct iobatch
 		if (err) {
 			cli_complain("%s: %s: the result was not written", run->result_file,
 			             strerror(-err));
-			code = CLI_FAILED;
+			if (code != CLI_HALTED)
+				code = CLI_FAILED;
 		}
 	}
 	return code;
@@ -229,10 +276,20 @@ static int run_job(struct run *run, struct job *job, struct iobatch_source *sour
 		job->options.collect |= IOBATCH_COLLECT_SUCCESSFUL;
 	err = iobatch_run(&items, processor, &job->options, &result);
 	code = conclude(run, job, source, &result, err);
-	progress_deinit(&run->progress);
+	/* Nothing that could wait for what hangs is done any more, not even the closing of a file.
+	 */
+	if (!progress_deinit(&run->progress) || result.still_running)
+		supervise_leave(cli_close_stdout(code));
 	iobatch_result_deinit(&result);
 	iobatch_processor_free(processor);
 	return code;
+}
+
+/* Only with a deadline are items given up, and only real ones are then still running. */
+static bool may_hang(const struct run *run, const struct job *job)
+{
+	return job->options.timeout_ms && !run->dry_run &&
+	       job->options.executor != IOBATCH_EXECUTOR_SIMULATED;
 }
 
 static int run_dry(const struct run *run, const struct job *job, struct iobatch_source *source)
@@ -275,6 +332,8 @@ int cli_run(int argc, char **argv)
 		return CLI_USAGE;
 	code = cli_job_load(&run.arguments, &job);
 	if (!code) {
+		if (may_hang(&run, job))
+			supervise();
 		code = run_loaded(&run, job);
 		job_free(job);
 	}

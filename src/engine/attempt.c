@@ -5,15 +5,13 @@
  * attempt or the item's outcome.
  *
  * Invariant: an item is settled exactly once, when nothing of it is in flight and it holds no file
- * and no buffer.
+ * and no buffer, or when its slot is set aside with all of these.
  */
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #include "engine/engine.h"
-
-#define NS_PER_MS UINT64_C(1000000)
 
 static const struct iobatch_error bad_chain = {
 	.name = "EBADCHAIN",
@@ -41,7 +39,12 @@ static void name_error(struct iobatch_outcome *outcome, const struct iobatch_err
 	outcome->message = own->message;
 }
 
-static void settle(struct reaper *reaper, struct slot *slot)
+int attempt_late_error(const struct slot *slot)
+{
+	return slot->halted ? -ECANCELED : -ETIME;
+}
+
+void attempt_settle(struct reaper *reaper, struct slot *slot)
 {
 	const struct iobatch_processor *processor = reaper->run->processor;
 	struct iobatch_outcome outcome = {
@@ -51,9 +54,15 @@ static void settle(struct reaper *reaper, struct slot *slot)
 		.error = slot->error,
 		.opcode = slot->error ? slot->failed_opcode : -1,
 		.attempts = slot->item.attempt,
+		.stuck = slot->aside,
+		.still_running = slot->aside,
 		.bytes = slot->item.bytes,
 	};
 
+	assert(!slot->settled);
+	if (outcome.error == -ETIME && slot->deadline_ns)
+		lateness_add(&reaper->lateness,
+		             reaper->executor->ops->now_ns(reaper->executor) - slot->deadline_ns);
 	if (outcome.error)
 		name_error(&outcome, slot->own_error);
 	if (processor->settled) {
@@ -74,6 +83,12 @@ static void finish_attempt(struct reaper *reaper, struct slot *slot)
 	const struct iobatch_options *options = &reaper->run->options;
 
 	slot->phase = SLOT_IDLE;
+	if (slot->deadlines)
+		deadline_stop(slot);
+	if (slot->aside) {
+		aside_return(reaper, slot);
+		return;
+	}
 	if (slot->item.buffer_count > 0)
 		pool_release(&reaper->pool, slot);
 	if (!slot->error && reaper->run->success_is_silent) {
@@ -81,14 +96,14 @@ static void finish_attempt(struct reaper *reaper, struct slot *slot)
 		window_settled(reaper, slot);
 		return;
 	}
-	if (!slot->error || slot->item.attempt > options->retries) {
-		settle(reaper, slot);
+	if (!slot->error || slot->item.attempt > options->retries || reaper->halting) {
+		attempt_settle(reaper, slot);
 		return;
 	}
 	reaper->part.retries++;
 	if (options->backoff_ms == 0)
 		queue_push(&reaper->ready, slot);
-	else if (timer_start(reaper, id_make(ID_BACKOFF, slot->number, slot->generation, 0),
+	else if (timer_start(reaper, slot_id(slot, ID_BACKOFF, 0),
 	                     options->backoff_ms * NS_PER_MS) < 0)
 		queue_push(&reaper->resting, slot);
 }
@@ -110,10 +125,45 @@ static void run_chain(struct reaper *reaper, struct slot *slot)
 		attempt_chain_ended(reaper, slot);
 }
 
+/* May the op act on the files that it names? A ring's own files are not for system calls. */
+static bool files_are_sound(const struct reaper *reaper, const struct iobatch_op *op)
+{
+	int files_max = (int)reaper->run->processor->files_max;
+	int file2 = op_is(op, OP_USES_FILE2) ? op->file2 : -1;
+	bool reachable = !reaper->executor->direct_files || reaper->executor->linkable[op->opcode];
+
+	return op->file < files_max && file2 < files_max &&
+	       (reachable || (op->file < 0 && file2 < 0));
+}
+
 /*
- * Can the ops of a chain be carried out as they stand? A file that is open must not be opened
+ * Can an op be carried out as it stands, with these files open? One that is open must not be opened
  * again: the descriptor that it has would be lost.
  */
+static bool op_is_sound(const struct reaper *reaper, const struct iobatch_op *op, uint32_t open)
+{
+	if (op->opcode >= IOBATCH_OP_COUNT)
+		return false;
+	if (!op_is(op, OP_USES_FILE | OP_OPENS_FILE | OP_CLOSES_FILE | OP_USES_FILE2))
+		return true;
+	if (!files_are_sound(reaper, op))
+		return false;
+	if (op->file < 0)
+		return !op_is(op, OP_OPENS_FILE | OP_CLOSES_FILE);
+	return !op_is(op, OP_OPENS_FILE) || !(open & 1u << op->file);
+}
+
+bool attempt_op_is_sound(const struct reaper *reaper, const struct slot *slot,
+                         const struct iobatch_op *op)
+{
+	return op_is_sound(reaper, op, slot->files_open);
+}
+
+int attempt_refuse_chain(struct slot *slot)
+{
+	return iobatch_item_fail(&slot->item, &bad_chain);
+}
+
 static bool chain_is_sound(const struct reaper *reaper, const struct slot *slot,
                            const struct iobatch_chain *chain)
 {
@@ -124,19 +174,10 @@ static bool chain_is_sound(const struct reaper *reaper, const struct slot *slot,
 	for (unsigned i = 0; i < chain->count; i++) {
 		const struct iobatch_op *op = &chain->ops[i];
 
-		if (op->opcode >= IOBATCH_OP_COUNT)
+		if (!op_is_sound(reaper, op, open))
 			return false;
-		if (!op_is(op, OP_USES_FILE | OP_OPENS_FILE | OP_CLOSES_FILE))
-			continue;
-		if (op->file >= (int)reaper->run->processor->files_max)
-			return false;
-		if (op->file < 0 && op_is(op, OP_OPENS_FILE | OP_CLOSES_FILE))
-			return false;
-		if (op_is(op, OP_OPENS_FILE)) {
-			if (open & 1u << op->file)
-				return false;
+		if (op_is(op, OP_OPENS_FILE))
 			open |= 1u << op->file;
-		}
 		if (op_is(op, OP_CLOSES_FILE) && !chain->unordered)
 			open &= ~(1u << op->file);
 	}
@@ -198,7 +239,7 @@ static void next_chain(struct reaper *reaper, struct slot *slot)
 			run_chain(reaper, slot);
 			return;
 		}
-		result = iobatch_item_fail(&slot->item, &bad_chain);
+		result = attempt_refuse_chain(slot);
 	}
 	if (result < 0) {
 		slot->error = result;
@@ -223,7 +264,7 @@ void attempt_admit(struct reaper *reaper, struct slot *slot)
 	if (processor->state_size)
 		memset(slot->item.state, 0, processor->state_size);
 	if (run->options.timeout_ms)
-		slot->deadline_ns = reaper->now_ns + run->options.timeout_ms * NS_PER_MS;
+		deadline_start(reaper, slot, reaper->now_ns + run->options.timeout_ms * NS_PER_MS);
 	/* Always the same chain first: short attempts then touch one of the two only. */
 	slot->current = 0;
 	slot_chain(slot)->count = 0;
@@ -253,8 +294,11 @@ void attempt_chain_ended(struct reaper *reaper, struct slot *slot)
 			next_chain(reaper, slot);
 		break;
 	case SLOT_CLOSING:
-		assert(!slot->files_open);
-		clean_up(reaper, slot);
+		/* A close that hangs may have been cancelled before it began. */
+		if (slot->files_open)
+			close_files(reaper, slot, SLOT_CLOSING);
+		else
+			clean_up(reaper, slot);
 		break;
 	case SLOT_CLEANUP:
 		/* A clean-up may have opened files of its own. */
@@ -267,6 +311,60 @@ void attempt_chain_ended(struct reaper *reaper, struct slot *slot)
 		assert(!"a chain without an attempt");
 		break;
 	}
+}
+
+int attempt_ask_to_end(struct reaper *reaper, struct slot *slot)
+{
+	struct executor *executor = reaper->executor;
+
+	if (slot->phase == SLOT_IDLE)
+		return executor->ops->cancel(executor, slot_id(slot, ID_BACKOFF, 0));
+	return handover_cancel(reaper, slot);
+}
+
+int attempt_expire(struct reaper *reaper, struct slot *slot)
+{
+	enum chain_state state = CHAIN_RUNNING;
+
+	assert(slot->phase != SLOT_IDLE);
+	if (handover_cancel(reaper, slot) < 0)
+		return -EAGAIN;
+	deadline_passed(reaper, slot);
+	/* What waits for room has no answer of its own to wait for. */
+	if (slot->phase == SLOT_RUNNING && slot->queue) {
+		queue_leave(slot);
+		state = chain_give_up(slot, attempt_late_error(slot));
+	}
+	if (state == CHAIN_OVER)
+		attempt_chain_ended(reaper, slot);
+	return 0;
+}
+
+void attempt_halt(struct reaper *reaper, struct slot *slot)
+{
+	bool waits = slot->queue || slot->item.attempt == 0;
+
+	/* What closes and cleans up goes on, and so does what has been told to end. */
+	if (slot->phase > SLOT_RUNNING || slot->deadlines == &reaper->overdue)
+		return;
+	if (slot->phase == SLOT_RUNNING) {
+		/* The halt is a deadline that comes now. */
+		slot->halted = true;
+		slot->deadline_ns = reaper->now_ns;
+		if (attempt_expire(reaper, slot) < 0) {
+			deadline_passed(reaper, slot);
+			slot->asked_ns = 0;
+		}
+		return;
+	}
+	queue_leave(slot);
+	slot->error = -ECANCELED;
+	slot->failed_opcode = -1;
+	slot->deadline_ns = 0;
+	/* The pause before the next attempt is in flight: nobody will listen when it ends. */
+	if (!waits)
+		deadline_passed(reaper, slot);
+	attempt_settle(reaper, slot);
 }
 
 int iobatch_item_fail(struct iobatch_item *item, const struct iobatch_error *error)

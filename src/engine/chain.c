@@ -3,13 +3,9 @@
  * Carries out the chain of a slot, and is the one place that continues short reads and writes and
  * repeats what ended with EINTR or EAGAIN.
  *
- * In order: the ops go to the executor in linked sequences as long as the op table allows. Nothing
- * is linked behind an op whose failure does not break a link, nothing destructive is linked behind
- * anything, and an op on a file waits for the open unless the executor has direct descriptors. When
- * all completions of a sequence are there they are judged from the front; what a short read, an
- * EINTR or the end of the sequence has kept from running goes into the next sequence.
- *
- * Unordered: each op goes alone, and is judged alone.
+ * In order: when all completions of a sequence are there they are judged from the front; what a
+ * short read, an EINTR or the end of the sequence has kept from running goes into the next
+ * sequence. Unordered: each op is judged alone.
  *
  * A chain ends, well or with slot->error set, when nothing of it is outstanding;
  * attempt_chain_ended() is then told.
@@ -36,172 +32,39 @@ enum verdict {
 	OP_PAUSED, /* the same, after a pause that has been started */
 };
 
-static void fail(struct slot *slot, const struct iobatch_op *op, int error)
-{
-	/* The first failure is the attempt's; in clean-up there is nothing left to fail. */
-	if (slot->error || slot->phase == SLOT_CLEANUP)
-		return;
-	slot->error = error;
-	slot->failed_opcode = op->opcode;
-}
-
-static bool deadline_passed(const struct reaper *reaper, const struct slot *slot)
-{
-	return slot->phase == SLOT_RUNNING && slot->deadline_ns &&
-	       reaper->now_ns >= slot->deadline_ns;
-}
-
-/* ------------------------------------------------------- handing over -- */
-
-static inline void make_request(const struct reaper *reaper, struct slot *slot, unsigned number,
-                                struct executor_request *ret)
-{
-	struct iobatch_op *op = &slot_chain(slot)->ops[number];
-	unsigned facts = op_row(op)->facts;
-
-	ret->op = op;
-	ret->id = id_make(ID_OP, slot->number, slot->generation, number);
-	ret->fd = -1;
-	ret->direct = false;
-	if (!(facts & (OP_USES_FILE | OP_OPENS_FILE | OP_CLOSES_FILE)))
-		return;
-	if (op->file < 0) {
-		ret->fd = IOBATCH_FD(op->file);
-	} else if (reaper->executor->direct_files) {
-		ret->fd = (int)(slot->number * reaper->run->processor->files_max) + op->file;
-		ret->direct = true;
-	} else if (!(facts & OP_OPENS_FILE)) {
-		/* What is not open has no number: the last one is somebody else's by now. */
-		ret->fd = slot->files_open & 1u << op->file ? slot->files[op->file] : -1;
-	}
-}
-
-/* May `next` be linked behind `op`? */
-static bool may_link(const struct executor *executor, const struct iobatch_op *op,
-                     const struct iobatch_op *next)
-{
-	if (!op_is(op, OP_BREAKS_LINK) || op_is(next, OP_DESTRUCTIVE))
-		return false;
-	if (!executor->linkable[op->opcode] || !executor->linkable[next->opcode])
-		return false;
-	/* What is linked behind would be cancelled. */
-	if (op->flags & IOBATCH_MAY_FAIL)
-		return false;
-	if (op_is(op, OP_IS_TIMER) && !executor->timers_link)
-		return false;
-	/* A part that is whole does not break the link, although the op goes on. */
-	if (op_is(op, OP_MOVES_BYTES) && op->length - op_moved(op) > OP_PART_MAX)
-		return false;
-	/* A normal descriptor is not known before the open has completed. */
-	return executor->direct_files || !op_is(op, OP_OPENS_FILE);
-}
-
-/* Hands over ops from slot->submitted on. Returns 0, or -EAGAIN when the executor has no room. */
-static inline int submit_sequence(struct reaper *reaper, struct slot *slot, uint64_t deadline_ns)
-{
-	struct iobatch_chain *chain = slot_chain(slot);
-	struct executor_request requests[OPS_MAX];
-	unsigned from = slot->submitted, count = 0;
-	int result;
-
-	do {
-		make_request(reaper, slot, from + count, &requests[count]);
-		count++;
-		/* What cleans up runs whatever became of the op before it. */
-	} while (from + count < chain->count && slot->phase != SLOT_CLEANUP &&
-	         may_link(reaper->executor, &chain->ops[from + count - 1],
-	                  &chain->ops[from + count]));
-	result = reaper->executor->ops->submit(reaper->executor, requests, count, deadline_ns);
-	if (result < 0)
-		return result;
-	reaper->in_flight += count;
-	slot->submitted = (uint8_t)(from + count);
-	slot->outstanding += count;
-	return 0;
-}
-
-static int submit_alone(struct reaper *reaper, struct slot *slot, uint64_t deadline_ns)
-{
-	struct op_set left = slot->wanted;
-	struct executor_request request;
-	unsigned number;
-
-	while (op_set_take(&left, &number)) {
-		make_request(reaper, slot, number, &request);
-		if (reaper->executor->ops->submit(reaper->executor, &request, 1, deadline_ns) < 0)
-			return -EAGAIN;
-		reaper->in_flight++;
-		slot->outstanding++;
-		slot->wanted = left;
-	}
-	return 0;
-}
-
-static unsigned first_wanted(const struct slot *slot)
-{
-	struct op_set wanted = slot->wanted;
-	unsigned number;
-
-	return op_set_take(&wanted, &number) ? number : slot->position;
-}
-
-/* Gives up what has not been handed over. */
-static void abandon(struct slot *slot)
-{
-	slot->wanted = (struct op_set){0};
-	slot->position = (uint8_t)slot_chain(slot)->count;
-	slot->submitted = slot->position;
-}
-
-static bool anything_wanted(const struct slot *slot)
-{
-	const struct iobatch_chain *chain = &slot->chains[slot->current];
-
-	return chain->unordered ? !op_set_is_empty(&slot->wanted)
-	                        : slot->outstanding == 0 && slot->position < chain->count;
-}
-
-/* Hands over what is wanted. Returns 0, or -EAGAIN when the executor had no room for all of it. */
-static int hand_over(struct reaper *reaper, struct slot *slot)
-{
-	uint64_t deadline_ns = slot->phase == SLOT_RUNNING ? slot->deadline_ns : 0;
-
-	if (deadline_passed(reaper, slot)) {
-		fail(slot, &slot_chain(slot)->ops[first_wanted(slot)], -ETIME);
-		abandon(slot);
-		return 0;
-	}
-	return slot_chain(slot)->unordered ? submit_alone(reaper, slot, deadline_ns)
-	                                   : submit_sequence(reaper, slot, deadline_ns);
-}
-
 static enum chain_state state_of(const struct slot *slot)
 {
-	if (slot->blocked)
+	if (slot->queue)
 		return CHAIN_BLOCKED;
 	return slot->outstanding > 0 ? CHAIN_RUNNING : CHAIN_OVER;
 }
 
 /*
  * The end of every way into this file: hands over what is wanted. A slot for which there is no room
- * waits in the reaper's list, behind those that wait already.
+ * waits in the queue for it, behind those that wait already.
  */
 static inline enum chain_state go_on(struct reaper *reaper, struct slot *slot)
 {
-	if (!slot->blocked && anything_wanted(slot) &&
-	    (reaper->blocked.first || hand_over(reaper, slot) < 0)) {
-		slot->blocked = true;
-		queue_push(&reaper->blocked, slot);
+	if (!slot->queue && handover_is_wanted(slot)) {
+		/* What is late does not wait for room any more: that ends it. */
+		bool waits = reaper->blocked.first && !slot_is_late(reaper, slot);
+		struct slot_queue *queue = waits ? &reaper->blocked : handover(reaper, slot);
+
+		if (queue)
+			queue_push(queue, slot);
 	}
 	return state_of(slot);
 }
 
 enum chain_state chain_unblock(struct reaper *reaper, struct slot *slot)
 {
-	if (hand_over(reaper, slot) < 0)
+	struct slot_queue *queue = handover(reaper, slot);
+
+	if (queue == slot->queue)
 		return CHAIN_BLOCKED;
-	queue_pop(&reaper->blocked);
-	slot->blocked = false;
+	queue_leave(slot);
+	if (queue)
+		queue_push(queue, slot);
 	return state_of(slot);
 }
 
@@ -213,8 +76,11 @@ enum chain_state chain_start(struct reaper *reaper, struct slot *slot)
 	slot->position = 0;
 	slot->submitted = 0;
 	slot->interrupted = 0;
-	for (unsigned i = 0; i < chain->count; i++)
+	slot->unlinked = false;
+	for (unsigned i = 0; i < chain->count; i++) {
 		chain->ops[i].reserved[0] = 0;
+		chain->ops[i].result = 0;
+	}
 	if (chain->unordered) {
 		for (unsigned i = 0; i < chain->count; i++)
 			op_set_add(&slot->wanted, i);
@@ -250,7 +116,7 @@ static enum verdict judge_interrupted(struct reaper *reaper, struct slot *slot, 
                                       int32_t result)
 {
 	const struct iobatch_chain *chain = slot_chain(slot);
-	const struct iobatch_op *op = &chain->ops[number];
+	struct iobatch_op *op = &chain->ops[number];
 	/* Each op of an unordered chain has its share. */
 	unsigned tried = slot->interrupted / (chain->unordered ? chain->count : 1);
 	uint64_t pause_ns;
@@ -264,9 +130,9 @@ static enum verdict judge_interrupted(struct reaper *reaper, struct slot *slot, 
 		return OP_AGAIN;
 	pause_ns = AGAIN_PAUSE_NS << (tried < AGAIN_SHIFT_MAX ? tried : AGAIN_SHIFT_MAX);
 	/* Without room for the timer the op waits for room, which is a pause as well. */
-	if (timer_start(reaper, id_make(ID_RESUME, slot->number, slot->generation, number),
-	                pause_ns) < 0)
+	if (timer_start(reaper, slot_id(slot, ID_RESUME, number), pause_ns) < 0)
 		return OP_AGAIN;
+	op->result = OP_RESTING;
 	slot->outstanding++;
 	return OP_PAUSED;
 }
@@ -280,9 +146,9 @@ static enum verdict judge_moved(struct slot *slot, struct iobatch_op *op, int32_
 		return OP_DONE;
 	if (result > 0)
 		return OP_AGAIN;
-	/* The end of the file: fine for a read that does not insist; a write must move something.
-	 */
-	if (op->opcode != IOBATCH_OP_READ) {
+	/* The end of the file: fine for what reads and does not insist; a write must move
+	 * something. */
+	if (op->opcode == IOBATCH_OP_WRITE) {
 		op->result = -EIO;
 		return failed(op);
 	}
@@ -309,9 +175,18 @@ static enum verdict judge_error(struct reaper *reaper, struct slot *slot, unsign
 		return OP_DONE;
 	}
 	if ((result == -ECANCELED || result == -EINTR || result == -EAGAIN) &&
-	    deadline_passed(reaper, slot)) {
-		op->result = -ETIME;
+	    slot_is_late(reaper, slot)) {
+		op->result = attempt_late_error(slot);
 		return OP_FAILED;
+	}
+	/*
+	 * Nobody has asked for that: the submission of its sequence was cut, or the kernel has
+	 * found something wrong with another op of it before any began. Alone each says its own.
+	 */
+	if (result == -ECANCELED &&
+	    slot->interrupted++ / slot_chain(slot)->count < INTERRUPTED_MAX) {
+		slot->unlinked = true;
+		return OP_AGAIN;
 	}
 	/* A close is never repeated: whatever it said, the descriptor may be another file's now. */
 	if ((result == -EINTR || result == -EAGAIN) && !op_is(op, OP_CLOSES_FILE))
@@ -361,7 +236,7 @@ static void judge_sequence(struct reaper *reaper, struct slot *slot)
 			broken = broke_link(op, answer);
 			break;
 		case OP_FAILED:
-			fail(slot, op, (int)op->result);
+			slot_fail(slot, op, (int)op->result);
 			slot->position = slot->phase == SLOT_CLEANUP ? slot->position + 1
 			                                             : (uint8_t)chain->count;
 			broken = true;
@@ -398,6 +273,10 @@ static void tell_processor(struct reaper *reaper, struct slot *slot, struct ioba
 		return;
 	}
 	while (op_set_take(&again, &number)) {
+		if (!attempt_op_is_sound(reaper, slot, &chain->ops[number])) {
+			slot->error = attempt_refuse_chain(slot);
+			return;
+		}
 		chain->ops[number].reserved[0] = 0;
 		op_set_add(&slot->wanted, number);
 	}
@@ -412,7 +291,7 @@ static void judge_alone(struct reaper *reaper, struct slot *slot, unsigned numbe
 		tell_processor(reaper, slot, op);
 		break;
 	case OP_FAILED:
-		fail(slot, op, (int)op->result);
+		slot_fail(slot, op, (int)op->result);
 		break;
 	case OP_AGAIN:
 		op_set_add(&slot->wanted, number);
@@ -421,7 +300,7 @@ static void judge_alone(struct reaper *reaper, struct slot *slot, unsigned numbe
 		break;
 	}
 	if (slot->error && slot->phase == SLOT_RUNNING)
-		abandon(slot);
+		handover_abandon(slot);
 }
 
 enum chain_state chain_complete(struct reaper *reaper, struct slot *slot, unsigned number,
@@ -432,12 +311,18 @@ enum chain_state chain_complete(struct reaper *reaper, struct slot *slot, unsign
 	assert(number < slot_chain(slot)->count && slot->outstanding > 0);
 	slot->outstanding--;
 	op->result = result;
+	if (op_is(op, OP_ON_PATH))
+		lanes_leave(&reaper->lanes, op);
 	if (op_is(op, OP_OPENS_FILE | OP_CLOSES_FILE))
 		note_file(slot, op, result);
 	if (slot_chain(slot)->unordered)
 		judge_alone(reaper, slot, number);
 	else if (slot->outstanding == 0)
 		judge_sequence(reaper, slot);
+	else if (result >= 0 && slot_is_late(reaper, slot))
+		/* It has succeeded at the last moment, and what is linked behind it begins: that
+		 * is late as well. When there is no room to say so, the deadlines' list will. */
+		(void)handover_cancel(reaper, slot);
 	return go_on(reaper, slot);
 }
 
@@ -446,8 +331,24 @@ enum chain_state chain_resume(struct reaper *reaper, struct slot *slot, unsigned
 {
 	assert(slot->outstanding > 0);
 	slot->outstanding--;
+	slot_chain(slot)->ops[number].result = -EAGAIN;
 	/* In order it is the op at slot->position, which is wanted anyhow. */
 	if (slot_chain(slot)->unordered && (!slot->error || slot->phase != SLOT_RUNNING))
 		op_set_add(&slot->wanted, number);
 	return go_on(reaper, slot);
+}
+
+enum chain_state chain_give_up(struct slot *slot, int error)
+{
+	const struct iobatch_chain *chain = slot_chain(slot);
+	unsigned number = 0;
+
+	while (number < chain->count && !op_is_owed(&chain->ops[number]))
+		number++;
+	if (number == chain->count)
+		number = handover_first_wanted(slot);
+	if (number < chain->count)
+		slot_fail(slot, &chain->ops[number], error);
+	handover_abandon(slot);
+	return state_of(slot);
 }

@@ -5,7 +5,7 @@
  *     run      everything that its reapers share: intake, tally, options
  *     reaper   one executor (one ring) and the windows, slots and buffers that belong to it
  *     window   a place for one batch in flight
- *     slot     a place for one item in flight, with its attempt and its chain
+ *     slot     a place for one item in flight (slot.h)
  *
  * A reaper and what belongs to it is touched by its thread only. What the reapers share is taken
  * once for a batch (intake) and, when somebody listens, once for a settled item (tally). The engine
@@ -19,78 +19,52 @@
 
 #include <iobatch.h>
 
+#include "engine/lanes.h"
+#include "engine/lateness.h"
+#include "engine/slot.h"
 #include "executor/executor.h"
 #include "op/op.h"
 
-#define FILES_MAX 16u
-#define OPS_MAX 128u
-#define BUFFERS_MAX 64u
+#define NS_PER_MS UINT64_C(1000000)
 
-/* ------------------------------------------------------------- slots -- */
-
-/* Where an attempt stands. */
-enum slot_phase {
-	SLOT_IDLE,    /* no attempt: before the first, in a backoff, or settled */
-	SLOT_RUNNING, /* the processor's chains */
-	SLOT_CLOSING, /* closing what the attempt has left open */
-	SLOT_CLEANUP, /* the processor's clean-up after a failure */
-};
-
-/* A set of op numbers. */
-struct op_set {
-	uint64_t bits[OPS_MAX / 64];
-};
-
-struct slot {
-	struct iobatch_item item; /* first: the processor's handle is the slot */
-
-	/* What every item needs comes first, in as few cache lines as possible. */
-	struct window *window;
-	struct slot *next; /* in the one list that the slot is in */
-	uint32_t number;
-	uint32_t generation;  /* of the chain, so that ids are not used twice */
-	uint64_t deadline_ns; /* of the attempt; 0 = none */
-	uint32_t files_open;  /* bits of `files` */
-	int error;            /* the attempt's first failure */
-	int failed_opcode;    /* the op that failed, or -1 */
-	uint16_t outstanding; /* completions that are owed, timers included */
-	uint8_t phase;        /* enum slot_phase */
-	bool blocked;         /* in the reaper's list of those that wait for room */
-	uint8_t current;      /* chains[current] runs, the other is the one before or the next */
-	uint8_t position;     /* in order: the first op that is not done */
-	uint8_t submitted;    /* in order: the first op that is not handed over */
-	uint16_t interrupted; /* EINTR and EAGAIN in a row; unordered: of all ops */
-
-	struct iobatch_chain chains[2];
-	struct op_set wanted; /* unordered: ops to be handed over */
-	int *files;           /* descriptors, when the executor has no direct ones */
-	const struct iobatch_error *own_error;
-} __attribute__((aligned(64)));
+/* ------------------------------------------------------------- windows -- */
 
 struct window {
 	struct reaper *reaper;
-	struct window *next; /* in the list of windows to be filled */
-	uint32_t first_slot;
-	uint32_t size;      /* items of the batch */
-	uint32_t started;   /* with a delay: items of it that were started */
-	uint32_t unsettled; /* items of it that have no outcome yet */
-	bool used;          /* has an item been started in this window, so that a pause is due? */
+	struct window *next;  /* in the list of windows to be filled */
+	struct slot **places; /* its slots: another takes the place of one that is set aside */
+	uint32_t size;        /* items of the batch */
+	uint32_t started;     /* with a delay: items of it that were started */
+	uint32_t unsettled;   /* items of it that have no outcome yet */
+	bool used;            /* has an item been started in this window, so that a pause is due? */
+	bool pausing;         /* the pause between two items is in flight */
 };
 
-struct slot_queue {
+/* Slots in the order in which they want to be looked at. */
+struct deadline_list {
 	struct slot *first;
-	struct slot **last;
+	struct slot *last;
 };
 
 /* ------------------------------------------------------------ reapers -- */
 
-/* Buffers of one reaper: a stack of free ones over one mapping. */
+/*
+ * Buffers of one reaper: a stack of free ones over one mapping, and spare ones in the place of
+ * those that slots which were set aside have with them.
+ */
 struct pool {
 	char *memory;
 	size_t memory_size;
+	size_t buffer_size;
 	void **free;
 	unsigned free_count;
 	unsigned count;
+	void **spare;
+	unsigned spare_count;
+	unsigned spare_max;
+	void **made; /* beside the mapping */
+	unsigned made_count;
+	unsigned missing; /* for which there was no memory */
 };
 
 /* What a reaper has counted and not yet published. */
@@ -99,6 +73,7 @@ struct tally_part {
 	uint64_t failed;
 	uint64_t retries;
 	uint64_t bytes;
+	uint64_t stuck;
 };
 
 struct reaper {
@@ -117,9 +92,13 @@ struct reaper {
 
 	struct window *windows;
 	unsigned windows_count;
+	unsigned windows_busy; /* with a batch that has not settled */
 	struct slot *slots;
-	unsigned slots_count;
+	struct slot **places;
+	unsigned slots_count; /* of all windows */
+	unsigned spares_count;
 	struct pool pool;
+	struct lanes lanes;
 
 	struct window *to_fill;
 	struct slot_queue ready;    /* an attempt is to start */
@@ -128,6 +107,17 @@ struct reaper {
 	struct slot_queue resting;  /* a backoff waits for room in the executor */
 	struct window *to_pause;    /* a delay waits for room in the executor */
 
+	struct slot_queue spares;       /* slots without a place in a window */
+	struct deadline_list ahead;     /* attempts before their deadline */
+	struct deadline_list overdue;   /* behind it, told to end */
+	struct deadline_list set_aside; /* given up */
+	uint64_t checked_ns;            /* when the lists were last looked at */
+	uint64_t handed_ns;             /* when what was asked then went to the executor */
+	unsigned aside_count;
+	unsigned asked_at_last; /* how often, to end before they are left behind */
+	bool halting;
+
+	struct lateness lateness;
 	struct tally_part part;
 	uint64_t published_ns;
 
@@ -142,6 +132,7 @@ struct intake {
 	const struct iobatch_items *items;
 	pthread_mutex_t lock; /* of a stream */
 	bool ended;
+	bool closed; /* by us: there may be more, and nobody asks */
 	int error;
 	_Atomic uint64_t taken;
 	_Atomic uint64_t batches;
@@ -163,6 +154,7 @@ struct tally {
 	struct outcome_list successful;
 	struct outcome_list failed;
 	bool lists_incomplete;
+	uint64_t still_running; /* items given up that had not answered at the end */
 	_Atomic uint32_t batches_in_flight;
 	_Atomic uint32_t batches_peak;
 };
@@ -172,6 +164,8 @@ struct run {
 	const struct iobatch_processor *processor;
 	struct intake intake;
 	struct tally tally;
+	struct mounts *mounts; /* NULL = no lanes */
+	unsigned executor;     /* enum iobatch_executor: never AUTO */
 	struct reaper *reapers;
 	unsigned reapers_count;
 	bool success_is_silent; /* nobody wants to hear of an item that succeeds */
@@ -180,10 +174,15 @@ struct run {
 	unsigned chain_ops; /* room of a chain: the processor's, and to close every file */
 	size_t chain_size;  /* bytes of it, whole cache lines */
 
-	/* The reapers wait for each other between set-up and start. */
+	_Atomic uint32_t stuck; /* slots set aside now, of all reapers */
+	_Atomic bool halted;    /* the run ends before its time, with halt_error */
+	int halt_error;
+
+	/* The reapers wait for each other between set-up and start, and at the end. */
 	pthread_mutex_t gate_lock;
 	pthread_cond_t gate_changed;
 	unsigned gate_arrived;
+	unsigned gate_left;
 	enum {
 		GATE_SHUT,
 		GATE_OPEN,
@@ -192,6 +191,9 @@ struct run {
 
 	char message[512];
 };
+
+/* run.c: the CPUs that this process may use. */
+unsigned cpus_count(void);
 
 /* options.c: checks arguments. 0, or -EINVAL with `message` filled. */
 int options_check(const struct iobatch_items *items, const struct iobatch_processor *processor,
@@ -205,7 +207,9 @@ void intake_deinit(struct intake *intake);
  * Puts the next batch into `slots` (`batch_size` of them), as far as there is one; returns its
  * size, 0 when there is nothing more.
  */
-unsigned intake_take(struct intake *intake, uint32_t batch_size, struct slot *slots);
+unsigned intake_take(struct intake *intake, uint32_t batch_size, struct slot **slots);
+/* Nothing more is to be taken. */
+void intake_close(struct intake *intake);
 
 /* tally.c: counts outcomes and tells those who listen. */
 int tally_init(struct tally *tally);
@@ -213,12 +217,18 @@ void tally_deinit(struct tally *tally, bool owns_objects);
 void tally_batch_started(struct tally *tally);
 void tally_batch_ended(struct tally *tally);
 void tally_settle(struct reaper *reaper, const struct iobatch_outcome *outcome);
+/* The run ends and the item, which was given up, has not answered. */
+void tally_still_running(struct run *run, uint64_t index);
 /* Counts a success, and no more. */
 static inline void tally_success(struct reaper *reaper, uint64_t bytes)
 {
 	reaper->part.successful++;
 	reaper->part.bytes += bytes;
 }
+/* When those who listen are to be told of what has settled, though nothing settles any more. */
+uint64_t tally_due(const struct reaper *reaper);
+/* Tells them, when it is time. */
+void tally_tell(struct reaper *reaper);
 /* Adds what the reaper has counted to the sum: at its end. */
 void tally_add(struct reaper *reaper);
 /* The last progress call, when all reapers have ended. */
@@ -226,11 +236,17 @@ void tally_end(struct run *run, uint64_t elapsed_ns);
 void tally_finish(struct run *run, struct iobatch_result *result);
 
 /* pool.c: buffers, and the mapping behind slots. */
-int pool_init(struct pool *pool, size_t buffer_size, uint64_t count);
+int pool_init(struct pool *pool, size_t buffer_size, uint64_t count, uint64_t spare_max);
 void pool_deinit(struct pool *pool);
+/* The same, but the buffers stay mapped. */
+void pool_leave_behind(struct pool *pool);
 /* Gives the slot buffers up to `wanted`, as far as there are any; returns how many it has. */
 unsigned pool_reserve(struct pool *pool, struct slot *slot, unsigned wanted);
 void pool_release(struct pool *pool, struct slot *slot);
+/* Others take the place of the slot's buffers, as far as there is memory for them... */
+void pool_replace(struct pool *pool, const struct slot *slot);
+/* ...and its own become spare. */
+void pool_take_back(struct pool *pool, struct slot *slot);
 void *region_map(size_t size);
 void region_unmap(void *memory, size_t size);
 
@@ -256,116 +272,108 @@ void attempt_start(struct reaper *reaper, struct slot *slot);
 /* The same when there are buffers for it and it is its turn. */
 void attempt_admit(struct reaper *reaper, struct slot *slot);
 void attempt_chain_ended(struct reaper *reaper, struct slot *slot);
+/*
+ * The attempt's time is over: has what is in flight of it end, and what waits end at once. -EAGAIN
+ * when the executor has no room to be told: again after the next wait.
+ */
+int attempt_expire(struct reaper *reaper, struct slot *slot);
+/* Once more, as to what is in flight. Returns like attempt_expire(). */
+int attempt_ask_to_end(struct reaper *reaper, struct slot *slot);
+/* The run is halted: the item ends as cancelled, at once or when its ops have. */
+void attempt_halt(struct reaper *reaper, struct slot *slot);
+/* Settles the item of a slot as it stands. */
+void attempt_settle(struct reaper *reaper, struct slot *slot);
+/* Can an op that the processor has rewritten be carried out as it stands? */
+bool attempt_op_is_sound(const struct reaper *reaper, const struct slot *slot,
+                         const struct iobatch_op *op);
+/* The attempt's error when it cannot. */
+int attempt_refuse_chain(struct slot *slot);
+/* What the attempt's error is when its time is over. */
+int attempt_late_error(const struct slot *slot);
 
-/* chain.c: carries out the chain of a slot. All but chain_unblock() leave a slot that is blocked in
- * its list. */
+/* aside.c: slots whose ops ignore that they were cancelled. */
+void aside_put(struct reaper *reaper, struct slot *slot);
+/* All ops of such a slot have answered, and nothing is left of its attempt. */
+void aside_return(struct reaper *reaper, struct slot *slot);
+/* Completions that they are owed. */
+unsigned aside_owed(const struct reaper *reaper);
+/* Asks all of them once more to end, also those that only close or clean up. 0, or -EAGAIN when
+ * there was no room for all of it. */
+int aside_ask_to_end(struct reaper *reaper);
+/* The reaper ends, and these have not answered. */
+void aside_leave_behind(struct reaper *reaper);
+
+/* deadline.c: when attempts must end. */
+/* How often a slot that is set aside is asked once more to end. */
+#define DEADLINE_ASIDE_NS (100 * NS_PER_MS)
+void deadline_start(struct reaper *reaper, struct slot *slot, uint64_t deadline_ns);
+void deadline_stop(struct slot *slot);
+/* The slot was told to end, from now on it is to hurry. */
+void deadline_passed(struct reaper *reaper, struct slot *slot);
+/* Moves a slot to the end of a list that looks at it `after_ns` from now. */
+void deadline_move(struct reaper *reaper, struct slot *slot, struct deadline_list *list,
+                   uint64_t after_ns);
+/* When the reaper must look again; UINT64_MAX = not for a deadline's sake. */
+uint64_t deadline_next(const struct reaper *reaper);
+/* Ends what is late. `idle`: there are no completions left to be taken. */
+void deadline_check(struct reaper *reaper, bool idle);
+
+/* halt.c: a run that ends before its time. */
+__attribute__((format(printf, 3, 4))) void halt_run(struct run *run, int error, const char *format,
+                                                    ...);
+/* The reaper's part, once the run is halted: to be called before each wait. */
+void halt_reaper(struct reaper *reaper);
+
+/* chain.c: carries out the chain of a slot. All but chain_unblock() leave a slot that waits in its
+ * queue. */
 enum chain_state {
 	CHAIN_RUNNING,
-	CHAIN_BLOCKED, /* waits for room in the executor */
+	CHAIN_BLOCKED, /* waits for room in the executor or in a lane */
 	CHAIN_OVER,    /* nothing of it is outstanding; slot->error says how it went */
 };
 enum chain_state chain_start(struct reaper *reaper, struct slot *slot);
 enum chain_state chain_complete(struct reaper *reaper, struct slot *slot, unsigned op,
                                 int32_t result);
 enum chain_state chain_resume(struct reaper *reaper, struct slot *slot, unsigned op);
-/* There may be room again for the first of those that wait for it. */
+/* There may be room again for a slot that is the first in its queue: when there is not, it still
+ * is. */
 enum chain_state chain_unblock(struct reaper *reaper, struct slot *slot);
+/* Fails with `error` unless it has failed already, and gives up what has not been handed over. */
+enum chain_state chain_give_up(struct slot *slot, int error);
+
+/* handover.c: between a slot's chain and the executor. */
+/* Hands over what is wanted. Returns NULL, or the queue in which the slot waits to go on. */
+struct slot_queue *handover(struct reaper *reaper, struct slot *slot);
+/* Is there anything to be handed over? */
+static inline bool handover_is_wanted(const struct slot *slot)
+{
+	const struct iobatch_chain *chain = &slot->chains[slot->current];
+
+	return chain->unordered ? !op_set_is_empty(&slot->wanted)
+	                        : slot->outstanding == 0 && slot->position < chain->count;
+}
+/* The first op that is; only when there is one. */
+unsigned handover_first_wanted(const struct slot *slot);
+/* Gives up what has not been handed over. */
+void handover_abandon(struct slot *slot);
+/* Asks the executor to end what is in flight. 0, or -EAGAIN when there was no room for all of it.
+ */
+int handover_cancel(struct reaper *reaper, struct slot *slot);
+/* Nobody counts on what is in flight any more: the lanes, and the executor's width. */
+void handover_discount(struct reaper *reaper, struct slot *slot);
 
 /* ----------------------------------------------------------- small things -- */
-
-static inline struct iobatch_chain *slot_chain(struct slot *slot)
-{
-	return &slot->chains[slot->current];
-}
 
 static inline struct reaper *slot_reaper(const struct slot *slot)
 {
 	return slot->window->reaper;
 }
 
-static inline void queue_init(struct slot_queue *queue)
+/* Is the attempt behind its deadline? What closes and cleans up has none. */
+static inline bool slot_is_late(const struct reaper *reaper, const struct slot *slot)
 {
-	queue->first = NULL;
-	queue->last = &queue->first;
-}
-
-static inline void queue_push(struct slot_queue *queue, struct slot *slot)
-{
-	slot->next = NULL;
-	*queue->last = slot;
-	queue->last = &slot->next;
-}
-
-static inline struct slot *queue_pop(struct slot_queue *queue)
-{
-	struct slot *slot = queue->first;
-
-	if (slot) {
-		queue->first = slot->next;
-		if (!queue->first)
-			queue->last = &queue->first;
-	}
-	return slot;
-}
-
-static inline void op_set_add(struct op_set *set, unsigned op)
-{
-	set->bits[op / 64] |= UINT64_C(1) << op % 64;
-}
-
-static inline bool op_set_take(struct op_set *set, unsigned *ret_op)
-{
-	for (unsigned i = 0; i < OPS_MAX / 64; i++) {
-		if (set->bits[i]) {
-			*ret_op = i * 64 + (unsigned)__builtin_ctzll(set->bits[i]);
-			set->bits[i] &= set->bits[i] - 1;
-			return true;
-		}
-	}
-	return false;
-}
-
-static inline bool op_set_is_empty(const struct op_set *set)
-{
-	return !(set->bits[0] | set->bits[1]);
-}
-
-/*
- * Ids say where a completion belongs: slot or window number, generation of the chain, op, and what
- * it was.
- */
-enum id_kind {
-	ID_OP,      /* an op of a slot's chain */
-	ID_RESUME,  /* the pause before an op is tried again */
-	ID_BACKOFF, /* the pause before an attempt */
-	ID_DELAY,   /* the pause between items of a window */
-};
-
-#define ID_NUMBER_MAX (1u << 24)
-
-static inline uint64_t id_make(enum id_kind kind, uint32_t number, uint32_t generation, unsigned op)
-{
-	return (uint64_t)number << 40 | (uint64_t)(generation & 0xffffffu) << 16 | op << 8 | kind;
-}
-
-static inline enum id_kind id_kind(uint64_t id)
-{
-	return (enum id_kind)(id & 0xff);
-}
-
-static inline unsigned id_op(uint64_t id)
-{
-	return id >> 8 & 0xff;
-}
-
-static inline uint32_t id_generation(uint64_t id)
-{
-	return id >> 16 & 0xffffffu;
-}
-
-static inline uint32_t id_number(uint64_t id)
-{
-	return (uint32_t)(id >> 40);
+	return slot->phase == SLOT_RUNNING && slot->deadline_ns &&
+	       reaper->now_ns >= slot->deadline_ns;
 }
 
 #endif

@@ -22,7 +22,7 @@ void intake_deinit(struct intake *intake)
 	pthread_mutex_destroy(&intake->lock);
 }
 
-static unsigned take_from_array(struct intake *intake, uint32_t batch_size, struct slot *slots)
+static unsigned take_from_array(struct intake *intake, uint32_t batch_size, struct slot **slots)
 {
 	const struct iobatch_items *items = intake->items;
 	uint64_t first = intake->taken;
@@ -30,13 +30,13 @@ static unsigned take_from_array(struct intake *intake, uint32_t batch_size, stru
 	unsigned count = left < batch_size ? (unsigned)left : batch_size;
 
 	for (unsigned i = 0; i < count; i++) {
-		slots[i].item.object = (char *)items->base + (first + i) * items->stride;
-		slots[i].item.object_size = items->stride;
+		slots[i]->item.object = (char *)items->base + (first + i) * items->stride;
+		slots[i]->item.object_size = items->stride;
 	}
 	return count;
 }
 
-static unsigned take_from_stream(struct intake *intake, uint32_t batch_size, struct slot *slots)
+static unsigned take_from_stream(struct intake *intake, uint32_t batch_size, struct slot **slots)
 {
 	const struct iobatch_items *items = intake->items;
 	unsigned count = 0;
@@ -47,10 +47,10 @@ static unsigned take_from_stream(struct intake *intake, uint32_t batch_size, str
 			intake->ended = true;
 			break;
 		}
-		ssize_t size = items->next(items->context, slots[count].item.object);
+		ssize_t size = items->next(items->context, slots[count]->item.object);
 
 		if (size > 0 && (size_t)size <= items->stride) {
-			slots[count++].item.object_size = (size_t)size;
+			slots[count++]->item.object_size = (size_t)size;
 			continue;
 		}
 		intake->ended = true;
@@ -60,16 +60,21 @@ static unsigned take_from_stream(struct intake *intake, uint32_t batch_size, str
 	return count;
 }
 
-unsigned intake_take(struct intake *intake, uint32_t batch_size, struct slot *slots)
+unsigned intake_take(struct intake *intake, uint32_t batch_size, struct slot **slots)
 {
 	unsigned count;
 
 	pthread_mutex_lock(&intake->lock);
+	if (intake->closed) {
+		pthread_mutex_unlock(&intake->lock);
+		return 0;
+	}
 	count = intake->items->next ? take_from_stream(intake, batch_size, slots)
 	                            : take_from_array(intake, batch_size, slots);
 	for (unsigned i = 0; i < count; i++) {
-		slots[i].item.index = intake->taken + i;
-		slots[i].item.attempt = 0;
+		slots[i]->item.index = intake->taken + i;
+		slots[i]->item.attempt = 0;
+		slots[i]->settled = false;
 	}
 	intake->taken += count;
 	/* What is known of a stream is what it has given. Progress reads in the opposite order. */
@@ -81,4 +86,11 @@ unsigned intake_take(struct intake *intake, uint32_t batch_size, struct slot *sl
 		intake->batches++;
 	pthread_mutex_unlock(&intake->lock);
 	return count;
+}
+
+void intake_close(struct intake *intake)
+{
+	pthread_mutex_lock(&intake->lock);
+	intake->closed = true;
+	pthread_mutex_unlock(&intake->lock);
 }

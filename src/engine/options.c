@@ -13,6 +13,9 @@
 #define BATCH_SIZE_MAX (1u << 20)
 #define MAX_CONCURRENT_MAX 65536u
 #define RINGS_MAX 64u
+#define MAX_STUCK_MAX 65536u
+#define THREADS_MAX 1024u
+#define PATH_OPS_MAX 65536u
 /* Milliseconds that fit a clock of nanoseconds with room to spare: 100 years. */
 #define MS_MAX (UINT64_C(100) * 366 * 24 * 3600 * 1000)
 
@@ -76,12 +79,35 @@ static int check_processor(struct complaint *complaint, const struct iobatch_pro
 	    check_range(complaint, "processor.buffers_min", processor->buffers_min, 0,
 	                processor->buffers_max))
 		return -EINVAL;
+	if (check_range(complaint, "processor.process_files", processor->process_files, 0, 1))
+		return -EINVAL;
 	if (processor->buffer_size % 4096)
 		return complain(complaint,
 		                "processor.buffer_size must be a multiple of 4096, not %zu",
 		                processor->buffer_size);
 	if (processor->buffers_max > 0 && processor->buffer_size == 0)
 		return complain(complaint, "processor.buffer_size must not be 0 with buffers");
+	return 0;
+}
+
+static int check_simulation(struct complaint *complaint,
+                            const struct iobatch_simulation *simulation)
+{
+	const uint64_t all = IOBATCH_WITHOUT_SUBMIT_ALL | IOBATCH_WITHOUT_CQE_SKIP |
+	                     IOBATCH_WITHOUT_ETIME_SUCCESS | IOBATCH_WITHOUT_DIRECT_FILES;
+
+	if (check_range(complaint, "simulation: error_permille", simulation->error_permille, 0,
+	                1000) ||
+	    check_range(complaint, "simulation: short_permille", simulation->short_permille, 0,
+	                1000) ||
+	    check_range(complaint, "simulation: late_permille", simulation->late_permille, 0,
+	                1000) ||
+	    check_range(complaint, "simulation: lost_permille", simulation->lost_permille, 0,
+	                1000) ||
+	    check_range(complaint, "simulation: submit_permille", simulation->submit_permille, 0,
+	                1000) ||
+	    check_range(complaint, "simulation: without", simulation->without, 0, all))
+		return -EINVAL;
 	return 0;
 }
 
@@ -97,10 +123,17 @@ static int check_options(struct complaint *complaint, const struct iobatch_optio
 	    check_range(complaint, "progress_interval_ms", options->progress_interval_ms, 0,
 	                MS_MAX) ||
 	    check_range(complaint, "retries", options->retries, 0, UINT32_MAX - 1) ||
+	    check_range(complaint, "guards", options->guards, 0, IOBATCH_GUARDS_LIST) ||
+	    check_range(complaint, "max_stuck", options->max_stuck, 0, MAX_STUCK_MAX) ||
+	    check_range(complaint, "stuck_grace_ms", options->stuck_grace_ms, 0, MS_MAX) ||
+	    check_range(complaint, "threads", options->threads, 0, THREADS_MAX) ||
+	    check_range(complaint, "path_ops_max", options->path_ops_max, 1, PATH_OPS_MAX) ||
 	    check_range(complaint, "executor", options->executor, 0, IOBATCH_EXECUTOR_SIMULATED) ||
 	    check_range(complaint, "collect", options->collect, 0,
 	                IOBATCH_COLLECT_FAILED | IOBATCH_COLLECT_SUCCESSFUL) ||
 	    check_range(complaint, "register_buffers", options->register_buffers, 0, 1))
+		return -EINVAL;
+	if (options->simulation && check_simulation(complaint, options->simulation) < 0)
 		return -EINVAL;
 	if (options->simulation &&
 	    options->simulation->latency_min_ns > options->simulation->latency_max_ns)

@@ -24,28 +24,41 @@ void region_unmap(void *memory, size_t size)
 		munmap(memory, size);
 }
 
-int pool_init(struct pool *pool, size_t buffer_size, uint64_t count)
+int pool_init(struct pool *pool, size_t buffer_size, uint64_t count, uint64_t spare_max)
 {
 	if (count == 0)
 		return 0;
-	if (count > UINT32_MAX || __builtin_mul_overflow(buffer_size, count, &pool->memory_size))
+	if (count > UINT32_MAX || spare_max > UINT32_MAX ||
+	    __builtin_mul_overflow(buffer_size, count, &pool->memory_size))
 		return -ENOMEM;
 	pool->memory = region_map(pool->memory_size);
 	pool->free = calloc(count, sizeof(*pool->free));
-	if (!pool->memory || !pool->free)
+	pool->spare = calloc(2 * spare_max + 1, sizeof(*pool->spare));
+	if (!pool->memory || !pool->free || !pool->spare)
 		return -ENOMEM;
+	pool->made = pool->spare + spare_max;
 	/* The stack gives the lowest first, so that few pages are touched when few are needed. */
 	for (uint64_t i = 0; i < count; i++)
 		pool->free[i] = pool->memory + (count - 1 - i) * buffer_size;
+	pool->buffer_size = buffer_size;
+	pool->spare_max = (unsigned)spare_max;
 	pool->count = (unsigned)count;
 	pool->free_count = pool->count;
 	return 0;
 }
 
+void pool_leave_behind(struct pool *pool)
+{
+	free(pool->free);
+	free(pool->spare);
+}
+
 void pool_deinit(struct pool *pool)
 {
+	for (unsigned i = 0; i < pool->made_count; i++)
+		region_unmap(pool->made[i], pool->buffer_size);
 	region_unmap(pool->memory, pool->memory_size);
-	free(pool->free);
+	pool_leave_behind(pool);
 }
 
 unsigned pool_reserve(struct pool *pool, struct slot *slot, unsigned wanted)
@@ -63,4 +76,47 @@ void pool_release(struct pool *pool, struct slot *slot)
 
 	while (item->buffer_count > 0)
 		pool->free[pool->free_count++] = item->buffers[--item->buffer_count];
+}
+
+/* A buffer besides those that the pool began with: rare, so that it is mapped when it is needed. */
+static void *make_spare(struct pool *pool)
+{
+	void *buffer;
+
+	if (pool->spare_count > 0)
+		return pool->spare[--pool->spare_count];
+	if (pool->made_count == pool->spare_max)
+		return NULL;
+	buffer = region_map(pool->buffer_size);
+	if (buffer)
+		pool->made[pool->made_count++] = buffer;
+	return buffer;
+}
+
+void pool_replace(struct pool *pool, const struct slot *slot)
+{
+	for (unsigned i = 0; i < slot->item.buffer_count; i++) {
+		void *buffer = make_spare(pool);
+
+		if (buffer)
+			pool->free[pool->free_count++] = buffer;
+		else
+			pool->missing++;
+	}
+}
+
+void pool_take_back(struct pool *pool, struct slot *slot)
+{
+	struct iobatch_item *item = &slot->item;
+
+	while (item->buffer_count > 0) {
+		void *buffer = item->buffers[--item->buffer_count];
+
+		if (pool->missing > 0) {
+			pool->missing--;
+			pool->free[pool->free_count++] = buffer;
+		} else {
+			pool->spare[pool->spare_count++] = buffer;
+		}
+	}
 }

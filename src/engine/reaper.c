@@ -10,8 +10,15 @@
 
 #include "engine/engine.h"
 
-#define NS_PER_MS UINT64_C(1000000)
 #define COMPLETIONS_MAX 256u
+/* Another reaper halts the run: how long one that waits may take to see it. */
+#define HALT_SEEN_NS (100 * NS_PER_MS)
+/* What was refused although nothing is in flight is tried again after this time. */
+#define REFUSED_NS NS_PER_MS
+/* What is asked to end once more at the very end may take this long to. */
+#define LAST_ANSWERS_NS NS_PER_MS
+/* How often that is tried when the executor has no room to be told. */
+#define LAST_ASKED_MAX 100u
 
 /* ---------------------------------------------------------------- memory -- */
 
@@ -50,7 +57,7 @@ static int init_slots(struct reaper *reaper)
 	const struct iobatch_processor *processor = run->processor;
 	const struct iobatch_items *items = run->intake.items;
 	struct piece slots, chains, files, buffers, state, scratch, object;
-	size_t total = 0, count = reaper->slots_count;
+	size_t total = 0, count = reaper->slots_count + reaper->spares_count;
 
 	if (!add_piece(&total, &slots, sizeof(struct slot), count) ||
 	    !add_piece(&total, &chains, 2 * run->chain_size, count) ||
@@ -70,7 +77,14 @@ static int init_slots(struct reaper *reaper)
 		char *ops = piece_of(reaper, &chains, i);
 
 		slot->number = i;
-		slot->window = &reaper->windows[i / run->window_slots];
+		slot->settled = true;
+		if (i < reaper->slots_count) {
+			slot->window = &reaper->windows[i / run->window_slots];
+			slot->place = i % run->window_slots;
+			slot->window->places[slot->place] = slot;
+		} else {
+			queue_push(&reaper->spares, slot);
+		}
 		slot->chains[0] = (struct iobatch_chain){.ops = (struct iobatch_op *)ops,
 		                                         .capacity = processor->chain_ops_max};
 		slot->chains[1] =
@@ -93,16 +107,20 @@ static int init_windows(struct reaper *reaper)
 	                 (reaper->number < run->windows_count % run->reapers_count);
 	uint64_t slots = (uint64_t)count * run->window_slots;
 
-	if (slots >= ID_NUMBER_MAX || slots * run->chain_ops > UINT32_MAX / 2)
+	/* Only what has a deadline can be given up. */
+	reaper->spares_count = run->options.timeout_ms > 0 ? run->options.max_stuck : 0;
+	if (slots + reaper->spares_count >= ID_NUMBER_MAX ||
+	    (slots + reaper->spares_count) * run->chain_ops > UINT32_MAX / 2)
 		return -ENOMEM;
 	reaper->windows = calloc(count, sizeof(*reaper->windows));
-	if (!reaper->windows)
+	reaper->places = calloc(slots, sizeof(*reaper->places));
+	if (!reaper->windows || !reaper->places)
 		return -ENOMEM;
 	reaper->windows_count = count;
 	reaper->slots_count = (unsigned)slots;
 	for (unsigned i = count; i-- > 0;) {
 		reaper->windows[i].reaper = reaper;
-		reaper->windows[i].first_slot = i * run->window_slots;
+		reaper->windows[i].places = reaper->places + (size_t)i * run->window_slots;
 		reaper->windows[i].next = reaper->to_fill;
 		reaper->to_fill = &reaper->windows[i];
 	}
@@ -119,20 +137,25 @@ static int init_pool(struct reaper *reaper)
 		return 0;
 	count = run->options.memory_limit / run->reapers_count / processor->buffer_size;
 	wanted = (uint64_t)reaper->slots_count * processor->buffers_max;
-	return pool_init(&reaper->pool, processor->buffer_size, count < wanted ? count : wanted);
+	return pool_init(&reaper->pool, processor->buffer_size, count < wanted ? count : wanted,
+	                 (uint64_t)reaper->spares_count * processor->buffers_max);
 }
 
 static int init_executor(struct reaper *reaper)
 {
 	struct run *run = reaper->run;
 	const struct iobatch_options *options = &run->options;
+	unsigned slots = reaper->slots_count + reaper->spares_count;
 	struct executor_config config = {
 		.number = reaper->number,
 		.chain_ops_max = run->chain_ops,
 		.batch_ops = run->window_slots * run->chain_ops,
-		.in_flight_max = reaper->slots_count * run->chain_ops + reaper->windows_count,
+		.in_flight_max = slots * run->chain_ops + reaper->windows_count,
 		.deadlines = options->timeout_ms > 0,
-		.files = reaper->slots_count * run->processor->files_max,
+		.guards = options->guards,
+		.threads = options->threads ? options->threads : cpus_count(),
+		.blocking_max = options->path_ops_max,
+		.files = run->processor->process_files ? 0 : slots * run->processor->files_max,
 		.buffers = reaper->pool.memory,
 		.buffers_size = options->register_buffers ? reaper->pool.memory_size : 0,
 		.buffer_size = run->processor->buffer_size,
@@ -141,9 +164,14 @@ static int init_executor(struct reaper *reaper)
 		.log_context = options->context,
 	};
 
-	if (options->executor == IOBATCH_EXECUTOR_SIMULATED)
+	switch (run->executor) {
+	case IOBATCH_EXECUTOR_SIMULATED:
 		return simulated_new(&config, &reaper->executor);
-	return ring_new(&config, &reaper->executor);
+	case IOBATCH_EXECUTOR_SYSCALL:
+		return syscall_new(&config, &reaper->executor);
+	default:
+		return ring_new(&config, &reaper->executor);
+	}
 }
 
 int reaper_init(struct reaper *reaper, struct run *run, unsigned number)
@@ -153,15 +181,13 @@ int reaper_init(struct reaper *reaper, struct run *run, unsigned number)
 	reaper->run = run;
 	reaper->number = number;
 	reaper->reads_clock = run->options.timeout_ms > 0 || run->options.on_progress;
-	queue_init(&reaper->ready);
-	queue_init(&reaper->starving);
-	queue_init(&reaper->blocked);
-	queue_init(&reaper->resting);
 	result = init_windows(reaper);
 	if (result == 0)
 		result = init_slots(reaper);
 	if (result == 0)
 		result = init_pool(reaper);
+	if (result == 0)
+		result = lanes_init(&reaper->lanes, run->mounts, run->options.path_ops_max);
 	if (result == 0) {
 		result = init_executor(reaper);
 		reaper->executor_failed = result < 0;
@@ -171,14 +197,18 @@ int reaper_init(struct reaper *reaper, struct run *run, unsigned number)
 
 void reaper_deinit(struct reaper *reaper)
 {
-	/* After a broken executor the kernel may still write into the slots' memory: it stays. */
-	if (reaper->in_flight > 0)
-		return;
 	if (reaper->executor)
 		reaper->executor->ops->free(reaper->executor);
+	lanes_deinit(&reaper->lanes);
+	free(reaper->windows);
+	free(reaper->places);
+	/* What has not answered, or belonged to an executor that broke, may still be written to. */
+	if (reaper->in_flight > 0) {
+		pool_leave_behind(&reaper->pool);
+		return;
+	}
 	pool_deinit(&reaper->pool);
 	region_unmap(reaper->region, reaper->region_size);
-	free(reaper->windows);
 }
 
 /* ------------------------------------------------------------------ loop -- */
@@ -189,10 +219,14 @@ static void dispatch(struct reaper *reaper, const struct executor_completion *co
 	struct slot *slot;
 
 	if (id_kind(id) == ID_DELAY) {
-		window_start_next(reaper, &reaper->windows[id_number(id)]);
+		struct window *window = &reaper->windows[id_number(id)];
+
+		window->pausing = false;
+		if (!reaper->halting)
+			window_start_next(reaper, window);
 		return;
 	}
-	assert(id_number(id) < reaper->slots_count);
+	assert(id_number(id) < reaper->slots_count + reaper->spares_count);
 	slot = &reaper->slots[id_number(id)];
 	assert((slot->generation & 0xffffffu) == id_generation(id));
 	switch (id_kind(id)) {
@@ -206,30 +240,42 @@ static void dispatch(struct reaper *reaper, const struct executor_completion *co
 			attempt_chain_ended(reaper, slot);
 		break;
 	case ID_BACKOFF:
-		queue_push(&reaper->ready, slot);
+		if (!slot->settled)
+			queue_push(&reaper->ready, slot);
+		else
+			deadline_stop(slot); /* the run was halted meanwhile */
 		break;
 	default:
 		assert(!"an id of no kind");
 	}
 }
 
-/* Completions have made room in the executor: those that were refused try again, in turn. */
-static void retry_refused(struct reaper *reaper)
+/* Lets those go on that wait in a queue, the first first, as far as there is room. */
+static void serve(struct reaper *reaper, struct slot_queue *queue)
 {
 	struct slot *slot;
 
-	while ((slot = reaper->blocked.first)) {
+	while ((slot = queue->first)) {
 		enum chain_state state = chain_unblock(reaper, slot);
 
-		if (state == CHAIN_BLOCKED)
+		if (queue->first == slot)
 			break;
 		if (state == CHAIN_OVER)
 			attempt_chain_ended(reaper, slot);
 	}
-	while ((slot = reaper->resting.first)) {
-		uint64_t id = id_make(ID_BACKOFF, slot->number, slot->generation, 0);
+}
 
-		if (timer_start(reaper, id, reaper->run->options.backoff_ms * NS_PER_MS) < 0)
+/* Completions have made room: those that were refused try again, in turn. */
+static void retry_refused(struct reaper *reaper)
+{
+	struct slot *slot;
+
+	serve(reaper, &reaper->blocked);
+	for (struct lane *lane = reaper->lanes.used; lane; lane = lane->next)
+		serve(reaper, &lane->waiting);
+	while ((slot = reaper->resting.first)) {
+		if (timer_start(reaper, slot_id(slot, ID_BACKOFF, 0),
+		                reaper->run->options.backoff_ms * NS_PER_MS) < 0)
 			break;
 		queue_pop(&reaper->resting);
 	}
@@ -249,26 +295,75 @@ static void do_ready(struct reaper *reaper)
 	unsigned buffers_min = reaper->run->processor->buffers_min;
 	struct slot *slot;
 
+	/* An attempt's time begins here, and callbacks may have taken some since the last wait. */
+	if (reaper->run->options.timeout_ms > 0 && (reaper->ready.first || reaper->starving.first))
+		reaper->now_ns = reaper->executor->ops->now_ns(reaper->executor);
 	for (;;) {
-		if (reaper->to_fill) {
+		if (reaper->starving.first && reaper->pool.free_count >= buffers_min) {
+			attempt_admit(reaper, queue_pop(&reaper->starving));
+		} else if ((slot = queue_pop(&reaper->ready))) {
+			attempt_start(reaper, slot);
+		} else if (reaper->to_fill) {
+			/* After those that are ready: their time runs from when they were taken. */
 			struct window *window = reaper->to_fill;
 
 			reaper->to_fill = window->next;
 			window_fill(reaper, window);
-		} else if (reaper->starving.first && reaper->pool.free_count >= buffers_min) {
-			attempt_admit(reaper, queue_pop(&reaper->starving));
-		} else if ((slot = queue_pop(&reaper->ready))) {
-			attempt_start(reaper, slot);
 		} else {
 			return;
 		}
 	}
 }
 
+/* Was anything refused for want of room, and waits to be handed over? */
+static bool is_anything_refused(const struct reaper *reaper)
+{
+	for (const struct lane *lane = reaper->lanes.used; lane; lane = lane->next) {
+		if (lane->waiting.first)
+			return true;
+	}
+	return reaper->blocked.first || reaper->resting.first || reaper->to_pause;
+}
+
+/*
+ * Until when the reaper may wait; 0 = not any more: nothing is in flight, or only what was given
+ * up, and its grace is over.
+ */
+static uint64_t wait_until(struct reaper *reaper, uint64_t *grace_ns)
+{
+	const struct run *run = reaper->run;
+	uint64_t until_ns;
+
+	/* The executor's room may be taken by what was asked of it and is owed to nobody. */
+	if (reaper->in_flight == 0)
+		return is_anything_refused(reaper) ? reaper->now_ns + REFUSED_NS : 0;
+	until_ns = deadline_next(reaper);
+	if (tally_due(reaper) < until_ns)
+		until_ns = tally_due(reaper);
+	if (reaper->windows_busy == 0 && aside_owed(reaper) == reaper->in_flight) {
+		if (*grace_ns == UINT64_MAX)
+			*grace_ns = reaper->now_ns + run->options.stuck_grace_ms * NS_PER_MS;
+		if (reaper->now_ns >= *grace_ns) {
+			if (reaper->asked_at_last > LAST_ASKED_MAX)
+				return 0;
+			reaper->asked_at_last++;
+			if (aside_ask_to_end(reaper) == 0)
+				reaper->asked_at_last = LAST_ASKED_MAX + 1;
+			*grace_ns = reaper->now_ns + LAST_ANSWERS_NS;
+		}
+		until_ns = *grace_ns < until_ns ? *grace_ns : until_ns;
+	}
+	if (run->reapers_count > 1 && run->options.timeout_ms > 0 &&
+	    reaper->now_ns + HALT_SEEN_NS < until_ns)
+		until_ns = reaper->now_ns + HALT_SEEN_NS;
+	return until_ns;
+}
+
 void reaper_loop(struct reaper *reaper)
 {
 	struct executor *executor = reaper->executor;
 	struct executor_completion completions[COMPLETIONS_MAX];
+	uint64_t until_ns, grace_ns = UINT64_MAX;
 	int count;
 
 	reaper->now_ns = executor->ops->now_ns(executor);
@@ -276,9 +371,13 @@ void reaper_loop(struct reaper *reaper)
 	reaper->published_ns = reaper->now_ns;
 	for (;;) {
 		do_ready(reaper);
-		if (reaper->in_flight == 0)
+		halt_reaper(reaper);
+		until_ns = wait_until(reaper, &grace_ns);
+		if (until_ns == 0)
 			break;
-		count = executor->ops->wait(executor, completions, COMPLETIONS_MAX);
+		if (reaper->overdue.first)
+			reaper->handed_ns = executor->ops->now_ns(executor);
+		count = executor->ops->wait(executor, completions, COMPLETIONS_MAX, until_ns);
 		if (count < 0) {
 			reaper->error = count;
 			break;
@@ -288,8 +387,12 @@ void reaper_loop(struct reaper *reaper)
 		reaper->in_flight -= (unsigned)count;
 		for (int i = 0; i < count; i++)
 			dispatch(reaper, &completions[i]);
+		deadline_check(reaper, count < (int)COMPLETIONS_MAX);
+		/* What was set aside has made room, too. */
 		retry_refused(reaper);
+		tally_tell(reaper);
 	}
+	aside_leave_behind(reaper);
 	reaper->now_ns = executor->ops->now_ns(executor);
 	tally_add(reaper);
 }

@@ -15,14 +15,12 @@
 #include "engine/engine.h"
 #include "op/abi.h"
 
-#define NS_PER_MS 1e6
-
 const char *iobatch_version(void)
 {
 	return IOBATCH_VERSION;
 }
 
-static unsigned cpus_count(void)
+unsigned cpus_count(void)
 {
 	cpu_set_t set;
 
@@ -96,10 +94,16 @@ static void *reaper_main(void *argument)
 {
 	struct reaper *reaper = argument;
 
-	reaper->error = reaper_init(reaper, reaper->run, reaper->number);
-	if (pass_gate(reaper->run))
+	struct run *run = reaper->run;
+
+	reaper->error = reaper_init(reaper, run, reaper->number);
+	if (pass_gate(run))
 		reaper_loop(reaper);
 	reaper_deinit(reaper);
+	pthread_mutex_lock(&run->gate_lock);
+	run->gate_left++;
+	pthread_cond_broadcast(&run->gate_changed);
+	pthread_mutex_unlock(&run->gate_lock);
 	return NULL;
 }
 
@@ -149,15 +153,21 @@ static int first_error(const struct run *run)
 	return 0;
 }
 
+static bool ring_failed(const struct run *run)
+{
+	bool failed = false;
+
+	for (unsigned i = 0; run->reapers && i < run->reapers_count; i++)
+		failed = failed || run->reapers[i].executor_failed;
+	return failed && run->executor == IOBATCH_EXECUTOR_RING;
+}
+
 /* Says why nothing has run and what to do about it. */
 static void explain_setup(struct run *run, int error)
 {
 	char cause[200], remedy[200];
-	bool ring = false;
 
-	for (unsigned i = 0; run->reapers && i < run->reapers_count; i++)
-		ring = ring || run->reapers[i].executor_failed;
-	if (ring && run->options.executor == IOBATCH_EXECUTOR_RING) {
+	if (ring_failed(run)) {
 		ring_explain(error, cause, sizeof(cause), remedy, sizeof(remedy));
 		snprintf(run->message, sizeof(run->message), "io_uring cannot run here: %s; %s",
 		         cause, remedy);
@@ -166,6 +176,24 @@ static void explain_setup(struct run *run, int error)
 		         "the run cannot be set up: %s; use a smaller batch_size or "
 		         "max_concurrent, or fewer rings",
 		         strerror(-error));
+	}
+}
+
+/*
+ * Waits for `count` reapers to be done. A thread that leaves something in the kernel behind cannot
+ * end before the kernel lets go of it: nobody waits for that.
+ */
+static void join_threads(struct run *run, unsigned count)
+{
+	pthread_mutex_lock(&run->gate_lock);
+	while (run->gate_left < count)
+		pthread_cond_wait(&run->gate_changed, &run->gate_lock);
+	pthread_mutex_unlock(&run->gate_lock);
+	for (unsigned i = 1; i <= count; i++) {
+		if (run->reapers[i].in_flight > 0)
+			pthread_detach(run->reapers[i].thread);
+		else
+			pthread_join(run->reapers[i].thread, NULL);
 	}
 }
 
@@ -180,16 +208,17 @@ static int run_reapers(struct run *run, bool *ret_ran)
 	*ret_ran = open_gate(run, threads, result == 0 && own->error == 0);
 	if (*ret_ran)
 		reaper_loop(own);
-	for (unsigned i = 0; i < threads; i++)
-		pthread_join(run->reapers[i + 1].thread, NULL);
+	join_threads(run, threads);
 	reaper_deinit(own);
 	if (result == 0)
 		result = first_error(run);
 	if (result < 0 && *ret_ran)
 		snprintf(run->message, sizeof(run->message),
-		         "the ring broke while the run went on, and items in flight have no "
+		         "the executor broke while the run went on, and items in flight have no "
 		         "outcome: %s",
 		         strerror(-result));
+	if (result == 0)
+		result = run->halt_error;
 	return result;
 }
 
@@ -204,12 +233,35 @@ static int init_run(struct run *run)
 	pthread_mutex_init(&run->gate_lock, NULL);
 	pthread_cond_init(&run->gate_changed, NULL);
 	run->reapers = calloc(run->reapers_count, sizeof(*run->reapers));
-	return run->reapers ? 0 : -ENOMEM;
+	if (!run->reapers)
+		return -ENOMEM;
+	/* A simulated file system has no place among the mounts. */
+	return run->executor == IOBATCH_EXECUTOR_SIMULATED ? 0 : mounts_new(&run->mounts);
+}
+
+/* There is no ring: says why in one line, and makes a pool of threads ready in its place. */
+static void fall_back(struct run *run, int error)
+{
+	const struct iobatch_options *options = &run->options;
+	unsigned threads = options->threads ? options->threads : cpus_count();
+	char cause[200], remedy[200], message[500];
+
+	ring_explain(error, cause, sizeof(cause), remedy, sizeof(remedy));
+	snprintf(message, sizeof(message),
+	         "io_uring cannot run here (%s): system calls by %u %s take its place; %s", cause,
+	         threads, threads == 1 ? "thread" : "threads", remedy);
+	if (options->on_log)
+		options->on_log(options->context, IOBATCH_LOG_WARNING, message);
+	memset(run->reapers, 0, run->reapers_count * sizeof(*run->reapers));
+	run->gate = GATE_SHUT;
+	run->gate_arrived = run->gate_left = 0;
+	run->executor = IOBATCH_EXECUTOR_SYSCALL;
 }
 
 static void deinit_run(struct run *run)
 {
 	free(run->reapers);
+	mounts_free(run->mounts);
 	pthread_cond_destroy(&run->gate_changed);
 	pthread_mutex_destroy(&run->gate_lock);
 	tally_deinit(&run->tally, run->intake.items->next != NULL);
@@ -217,6 +269,7 @@ static void deinit_run(struct run *run)
 
 static void gather(struct run *run, struct iobatch_result *result)
 {
+	struct lateness lateness = {0};
 	uint64_t elapsed_ns = 0;
 
 	for (unsigned i = 0; i < run->reapers_count; i++) {
@@ -225,8 +278,11 @@ static void gather(struct run *run, struct iobatch_result *result)
 		if (reaper->now_ns - reaper->start_ns > elapsed_ns)
 			elapsed_ns = reaper->now_ns - reaper->start_ns;
 		result->ops += reaper->ops;
+		lateness_merge(&lateness, &reaper->lateness);
 	}
-	result->processing_time_ms = (double)elapsed_ns / NS_PER_MS;
+	lateness_report(&lateness, &result->lateness);
+	result->executor = run->executor;
+	result->processing_time_ms = (double)elapsed_ns / 1e6;
 	result->rings = run->reapers_count;
 	result->owns_objects = run->intake.items->next != NULL;
 	tally_end(run, elapsed_ns);
@@ -235,13 +291,19 @@ static void gather(struct run *run, struct iobatch_result *result)
 
 static int run_checked(struct run *run, struct iobatch_result *result)
 {
-	bool ran = false;
-	int error = init_run(run);
+	bool ran = false, may_fall_back = run->options.executor == IOBATCH_EXECUTOR_AUTO;
+	int error;
 
+	run->executor = may_fall_back ? IOBATCH_EXECUTOR_RING : run->options.executor;
+	error = init_run(run);
 	if (error == 0)
 		error = check_memory(run);
 	if (error == 0)
 		error = run_reapers(run, &ran);
+	if (error < 0 && !ran && may_fall_back && ring_failed(run)) {
+		fall_back(run, error);
+		error = run_reapers(run, &ran);
+	}
 	if (ran) {
 		if (error == 0)
 			error = run->intake.error;
@@ -256,6 +318,18 @@ static int run_checked(struct run *run, struct iobatch_result *result)
 	}
 	deinit_run(run);
 	return error;
+}
+
+const char *iobatch_executor_name(unsigned executor)
+{
+	static const char *const names[] = {
+		[IOBATCH_EXECUTOR_AUTO] = "auto",
+		[IOBATCH_EXECUTOR_RING] = "ring",
+		[IOBATCH_EXECUTOR_SYSCALL] = "syscall",
+		[IOBATCH_EXECUTOR_SIMULATED] = "simulated",
+	};
+
+	return executor < sizeof(names) / sizeof(names[0]) ? names[executor] : NULL;
 }
 
 int iobatch_run(const struct iobatch_items *items, const struct iobatch_processor *processor,

@@ -11,8 +11,6 @@
 
 #include "engine/engine.h"
 
-#define NS_PER_MS UINT64_C(1000000)
-
 int tally_init(struct tally *tally)
 {
 	return -pthread_mutex_init(&tally->lock, NULL);
@@ -63,6 +61,7 @@ static bool collect(struct outcome_list *list, const struct iobatch_outcome *out
 	}
 	place = &list->items[list->count];
 	*place = *outcome;
+	place->still_running = false; /* it is not the end yet */
 	if (copy) {
 		void *object = malloc(outcome->object_size);
 
@@ -83,6 +82,7 @@ static void add_part(struct reaper *reaper)
 	sum->failed += reaper->part.failed;
 	sum->retries += reaper->part.retries;
 	sum->bytes += reaper->part.bytes;
+	sum->stuck += reaper->part.stuck;
 	reaper->part = (struct tally_part){0};
 }
 
@@ -114,6 +114,7 @@ static void tell_progress(struct run *run, uint64_t elapsed_ns)
 	progress.bytes = sum->bytes;
 	progress.retries = sum->retries;
 	progress.elapsed_ns = elapsed_ns;
+	progress.stuck = run->stuck;
 	options->on_progress(options->context, &progress);
 }
 
@@ -131,6 +132,35 @@ static bool publish_is_due(const struct reaper *reaper)
 	       reaper->now_ns - reaper->published_ns >= options->progress_interval_ms * NS_PER_MS;
 }
 
+/* Publishes and tells. The lock is held. */
+static void publish(struct reaper *reaper)
+{
+	add_part(reaper);
+	reaper->published_ns = reaper->now_ns;
+	tell_progress(reaper->run, reaper->now_ns - reaper->start_ns);
+}
+
+uint64_t tally_due(const struct reaper *reaper)
+{
+	const struct iobatch_options *options = &reaper->run->options;
+	const struct tally_part *part = &reaper->part;
+
+	if (!options->on_progress || part->successful + part->failed == 0)
+		return UINT64_MAX;
+	return reaper->published_ns + options->progress_interval_ms * NS_PER_MS;
+}
+
+void tally_tell(struct reaper *reaper)
+{
+	struct tally *tally = &reaper->run->tally;
+
+	if (tally_due(reaper) > reaper->now_ns)
+		return;
+	pthread_mutex_lock(&tally->lock);
+	publish(reaper);
+	pthread_mutex_unlock(&tally->lock);
+}
+
 void tally_settle(struct reaper *reaper, const struct iobatch_outcome *outcome)
 {
 	struct run *run = reaper->run;
@@ -138,6 +168,7 @@ void tally_settle(struct reaper *reaper, const struct iobatch_outcome *outcome)
 	bool collected = options->collect &
 	                 (outcome->error ? IOBATCH_COLLECT_FAILED : IOBATCH_COLLECT_SUCCESSFUL);
 
+	reaper->part.stuck += outcome->stuck;
 	if (outcome->error)
 		reaper->part.failed++;
 	else
@@ -150,10 +181,23 @@ void tally_settle(struct reaper *reaper, const struct iobatch_outcome *outcome)
 		run->tally.lists_incomplete = true;
 	if (options->on_settled)
 		options->on_settled(options->context, outcome);
-	if (publish_is_due(reaper)) {
-		add_part(reaper);
-		reaper->published_ns = reaper->now_ns;
-		tell_progress(run, reaper->now_ns - reaper->start_ns);
+	if (publish_is_due(reaper))
+		publish(reaper);
+	pthread_mutex_unlock(&run->tally.lock);
+}
+
+void tally_still_running(struct run *run, uint64_t index)
+{
+	struct outcome_list *list = &run->tally.failed;
+
+	pthread_mutex_lock(&run->tally.lock);
+	run->tally.still_running++;
+	/* It settled not long ago, as a rule. */
+	for (uint64_t i = list->count; i-- > 0;) {
+		if (list->items[i].index == index) {
+			list->items[i].still_running = true;
+			break;
+		}
 	}
 	pthread_mutex_unlock(&run->tally.lock);
 }
@@ -185,6 +229,8 @@ void tally_finish(struct run *run, struct iobatch_result *result)
 	result->total_processed = tally->sum.successful + tally->sum.failed;
 	result->retries = tally->sum.retries;
 	result->bytes = tally->sum.bytes;
+	result->stuck = tally->sum.stuck;
+	result->still_running = tally->still_running;
 	result->total_batches = run->intake.batches;
 	result->peak_batches = tally->batches_peak;
 	result->lists_incomplete = tally->lists_incomplete;

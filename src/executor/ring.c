@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The ring executor's hot path: turns requests into SQEs and CQEs into completions. All submitting,
- * waiting and reaping of the program is in this file.
+ * waiting and reaping of the program is in this file. Which kernel takes the SQEs it does not know.
  *
  * Invariants. A sequence is queued whole or not at all, and the queue is only ever flushed between
- * sequences, so that a submission cannot cut a chain. No more completions are outstanding than the
- * completion queue holds, so that it cannot overflow; room for two stands behind each guarded op,
- * since a linked timeout posts one of its own when the chain breaks before it, skipped or not
- * (probed: tests/unit/executor/test_ring_facts.c). Those are dropped, and never waited for.
+ * sequences; when the kernel stops within one all the same, ring_cut.c sees to the rest. Each SQE
+ * posts exactly one CQE, also those of the ring's own, which are counted with the others and
+ * dropped (probed: tests/unit/executor/test_ring_facts.c). No more CQEs are owed than the
+ * completion queue holds, so that it cannot overflow, and cancelling has room there that nothing
+ * else takes.
  */
 #include "executor/ring.h"
 
@@ -17,11 +18,22 @@
 #include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "op/op.h"
 
+/*
+ * How long after the deadline a linked timeout comes: the caller, who cancels at the deadline, is
+ * quicker where it is not busy, and when both end the same op it takes twice as long (measured:
+ * bench/deadline_lateness.c).
+ */
+#define GUARD_BEHIND_NS 5000000u
+/* Rounds in which the kernel says that it holds something back and posts nothing. */
+#define REST_EMPTY_MAX 4u
 #define NS_PER_S 1000000000u
+/* How long to wait for better times when the kernel takes nothing, and how often in a row. */
+#define REFUSED_PAUSE_NS UINT64_C(1000000)
+#define REFUSED_MAX 10000u
+#define REFUSED_PATIENTLY 16u
 
 static inline struct ring *ring_of(struct executor *executor)
 {
@@ -30,11 +42,9 @@ static inline struct ring *ring_of(struct executor *executor)
 
 static uint64_t ring_now_ns(struct executor *executor)
 {
-	struct timespec now;
+	struct kernel *kernel = ring_of(executor)->kernel;
 
-	(void)executor;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+	return kernel->ops->now_ns(kernel);
 }
 
 /* A timespec that lives until the SQE is submitted: the kernel copies it then. */
@@ -64,6 +74,8 @@ static struct io_uring_sqe *next_sqe(struct ring *ring)
 
 	assert(sqe);
 	memset(sqe, 0, sizeof(*sqe));
+	if (ring->notes)
+		ring->notes[sqe - ring->uring.sq.sqes] = NULL;
 	return sqe;
 }
 
@@ -117,57 +129,113 @@ static void prepare_op(struct ring *ring, struct io_uring_sqe *sqe,
 	if (ring->buffers_size > 0 && row->facts & OP_MOVES_BYTES)
 		use_registered_buffer(ring, sqe);
 	sqe->user_data = request->id;
+	if (ring->notes)
+		ring->notes[sqe - ring->uring.sq.sqes] = request->op;
 }
 
 /*
- * Hands the queue to the kernel and, with `wait`, waits for a completion. Returns 0 when the kernel
- * has taken something or had nothing to take; -EAGAIN when it cannot now (completions must be taken
- * first, or memory is short).
+ * Hands the queue to the kernel and, with `wait`, waits as kernel_ops.enter() does. Returns 0, or
+ * what has kept the kernel from taking anything or, with nothing to take, from waiting.
  */
-static int enter(struct ring *ring, bool wait)
+static int enter(struct ring *ring, bool wait, uint64_t until_ns)
 {
+	struct io_uring_sq *sq = &ring->uring.sq;
+	unsigned head = *sq->khead, queued = sq->sqe_tail - head;
 	int result;
 
-	do {
-		result = wait ? io_uring_submit_and_wait(&ring->uring, 1)
-		              : io_uring_submit(&ring->uring);
-	} while (result == -EINTR && !wait);
-	if (result >= 0 || result == -EINTR)
-		return 0;
-	return result == -EBUSY ? -EAGAIN : result;
+	io_uring_smp_store_release(sq->ktail, sq->sqe_tail);
+	result = ring->kernel->ops->enter(ring->kernel, queued, wait, until_ns);
+	if (*sq->khead != head) {
+		ring->refused = 0;
+		if (*sq->khead != sq->sqe_tail)
+			ring_mend_cut(ring);
+	}
+	return result < 0 ? result : 0;
 }
 
-/* Makes room for SQEs and for the CQEs that they will post. */
-static int make_room(struct ring *ring, unsigned sqes, unsigned completions)
+/* Makes room for SQEs. */
+static int make_places(struct ring *ring, unsigned sqes)
 {
-	if (ring->expected + completions > ring->expected_max)
-		return -EAGAIN;
 	if (io_uring_sq_space_left(&ring->uring) >= sqes)
 		return 0;
-	(void)enter(ring, false);
+	(void)enter(ring, false, 0);
 	return io_uring_sq_space_left(&ring->uring) >= sqes ? 0 : -EAGAIN;
 }
 
-/* An op without a ring opcode (or one that this kernel lacks): the system call, here and now. */
-static int submit_call(struct ring *ring, const struct executor_request *request)
+/* The same for SQEs that each post a CQE. */
+static inline int make_room(struct ring *ring, unsigned sqes)
 {
-	struct executor_completion *called;
-
-	if (ring->called_count == ring->called_max)
+	if (ring->owed + sqes > ring->owed_max)
 		return -EAGAIN;
-	called = &ring->called[ring->called_count++];
-	called->id = request->id;
-	called->result = (int32_t)op_row(request->op)->call(request->op, request->fd);
+	return make_places(ring, sqes);
+}
+
+/* An op without a ring opcode, or with one that this kernel lacks: a system call. */
+static int submit_call(struct ring *ring, const struct executor_request *request,
+                       uint64_t deadline_ns)
+{
+	int result;
+
+	if (!ring->kernel->ops->call)
+		return ring_calls_submit(ring, request, deadline_ns);
+	if (ring->owed == ring->owed_max)
+		return -EAGAIN;
+	result = ring->kernel->ops->call(ring->kernel, request);
+	if (result < 0)
+		return result;
+	ring->expected++;
+	ring->owed++;
 	return 0;
 }
 
-/* Queues a sequence. Always inlined, so that the way of single ops without a deadline is a short
- * one. */
+/*
+ * While calls are in flight the ring polls for them. Returns when the pool must be looked at, at
+ * the latest.
+ */
+static uint64_t await_calls(struct ring *ring, uint64_t until_ns)
+{
+	uint64_t due_ns;
+
+	if (ring->calls.in_flight == 0)
+		return until_ns;
+	/* There is always room for it: ring_cancel() and ring_grow() leave the last place. */
+	if (!ring->calls.armed && make_places(ring, 1) == 0) {
+		ring_calls_prepare_poll(ring, next_sqe(ring));
+		ring->owed++;
+	}
+	workers_flush(ring->calls.workers);
+	due_ns = workers_due_ns(ring->calls.workers);
+	return due_ns < until_ns ? due_ns : until_ns;
+}
+
+/* Does the kernel itself guard this op's deadline, besides the caller's list? */
+static inline bool is_guarded(const struct ring *ring, const struct iobatch_op *op)
+{
+	if (ring->guards == IOBATCH_GUARDS_LINKED)
+		return true;
+	return op_is(op, OP_MOVES_BYTES) && op->offset == UINT64_MAX;
+}
+
+/* Queues a linked timeout for the op that was queued last. */
+static void queue_guard(struct ring *ring, uint64_t deadline_ns, unsigned char link)
+{
+	struct io_uring_sqe *sqe = next_sqe(ring);
+
+	prepare_timeout(ring, sqe, IORING_OP_LINK_TIMEOUT, deadline_ns + GUARD_BEHIND_NS,
+	                IORING_TIMEOUT_ABS);
+	sqe->flags = link;
+	sqe->user_data = ring_id(RING_ID_GUARD);
+}
+
+/*
+ * Queues a sequence, `guards` of whose ops are guarded. Always inlined, so that the way of single
+ * ops without a guard is a short one.
+ */
 __attribute__((always_inline)) static inline int queue_sequence(
-	struct ring *ring, const struct executor_request *requests, unsigned count,
+	struct ring *ring, const struct executor_request *requests, unsigned count, unsigned guards,
 	uint64_t deadline_ns)
 {
-	int result = make_room(ring, deadline_ns ? 2 * count : count, count);
+	int result = make_room(ring, count + guards);
 
 	if (result < 0)
 		return result;
@@ -176,39 +244,50 @@ __attribute__((always_inline)) static inline int queue_sequence(
 		unsigned char link = i + 1 < count ? IOSQE_IO_LINK : 0;
 
 		prepare_op(ring, sqe, &requests[i]);
-		if (!deadline_ns) {
+		if (guards == 0 || !is_guarded(ring, requests[i].op)) {
 			sqe->flags |= link;
 			continue;
 		}
 		sqe->flags |= IOSQE_IO_LINK;
-		sqe = next_sqe(ring);
-		prepare_timeout(ring, sqe, IORING_OP_LINK_TIMEOUT, deadline_ns, IORING_TIMEOUT_ABS);
-		sqe->flags = link | (ring->skip_success ? IOSQE_CQE_SKIP_SUCCESS : 0);
-		sqe->user_data = EXECUTOR_NO_ID;
+		queue_guard(ring, deadline_ns, link);
 	}
 	ring->expected += count;
+	ring->owed += count + guards;
 	return 0;
+}
+
+static unsigned count_guards(const struct ring *ring, const struct executor_request *requests,
+                             unsigned count)
+{
+	unsigned guards = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		guards += is_guarded(ring, requests[i].op);
+	return guards;
 }
 
 static int ring_submit(struct executor *executor, const struct executor_request *requests,
                        unsigned count, uint64_t deadline_ns)
 {
 	struct ring *ring = ring_of(executor);
+	unsigned guards = 0;
 
 	if (ring->by_call[requests[0].op->opcode]) {
 		assert(count == 1);
-		return submit_call(ring, &requests[0]);
+		return submit_call(ring, &requests[0], deadline_ns);
 	}
-	if (count == 1 && !deadline_ns)
-		return queue_sequence(ring, requests, 1, 0);
-	return queue_sequence(ring, requests, count, deadline_ns);
+	if (deadline_ns && ring->guards != IOBATCH_GUARDS_LIST)
+		guards = count_guards(ring, requests, count);
+	if (count == 1 && guards == 0)
+		return queue_sequence(ring, requests, 1, 0, 0);
+	return queue_sequence(ring, requests, count, guards, deadline_ns);
 }
 
 static int ring_timer(struct executor *executor, uint64_t id, uint64_t expires_ns)
 {
 	struct ring *ring = ring_of(executor);
 	struct io_uring_sqe *sqe;
-	int result = make_room(ring, 1, 1);
+	int result = make_room(ring, 1);
 
 	if (result < 0)
 		return result;
@@ -216,6 +295,26 @@ static int ring_timer(struct executor *executor, uint64_t id, uint64_t expires_n
 	prepare_timeout(ring, sqe, IORING_OP_TIMEOUT, expires_ns, IORING_TIMEOUT_ABS);
 	sqe->user_data = id;
 	ring->expected++;
+	ring->owed++;
+	return 0;
+}
+
+static int ring_cancel(struct executor *executor, uint64_t id)
+{
+	struct ring *ring = ring_of(executor);
+	struct io_uring_sqe *sqe;
+
+	if (ring->calls.in_flight > 0 && workers_cancel(ring->calls.workers, id))
+		return 0;
+	/* Up to the last place but one of the completion queue: what is cancelled makes room. */
+	if (ring->owed + 1 >= ring->uring.cq.ring_entries || make_places(ring, 1) < 0)
+		return -EAGAIN;
+	sqe = next_sqe(ring);
+	sqe->opcode = IORING_OP_ASYNC_CANCEL;
+	sqe->fd = -1;
+	sqe->addr = id;
+	sqe->user_data = ring_id(RING_ID_CANCEL);
+	ring->owed++;
 	return 0;
 }
 
@@ -230,53 +329,169 @@ static unsigned reap(struct ring *ring, struct executor_completion *ret, unsigne
 		if (count == max)
 			break;
 		seen++;
-		if (cqe->user_data == EXECUTOR_NO_ID)
+		if (ring_id_is_own(cqe->user_data)) {
+			if (cqe->user_data == ring_id(RING_ID_CALLS))
+				ring_calls_polled(ring);
 			continue;
+		}
 		ret[count].id = cqe->user_data;
 		ret[count].result = cqe->res;
 		count++;
 	}
 	io_uring_cq_advance(&ring->uring, seen);
-	assert(count <= ring->expected);
+	assert(count <= ring->expected && seen <= ring->owed);
 	ring->expected -= count;
+	ring->owed -= seen;
 	return count;
 }
 
-static int ring_wait(struct executor *executor, struct executor_completion *ret, unsigned max)
+/* Completions that are no CQEs. */
+static unsigned take_called(struct ring *ring, struct executor_completion *ret, unsigned max)
+{
+	unsigned count = ring->called_count < max ? ring->called_count : max;
+
+	memcpy(ret, ring->called, count * sizeof(*ret));
+	ring->called_count -= count;
+	memmove(ring->called, ring->called + count, ring->called_count * sizeof(*ret));
+	if (ring->calls.in_flight > 0 && count < max)
+		count += ring_calls_take(ring, ret + count, max - count);
+	return count;
+}
+
+/*
+ * The kernel takes nothing from the queue now: completions must be taken first, or memory is short.
+ * Waits a while for what is in flight, and gives up when it has been like that for long.
+ */
+static int stand_off(struct ring *ring, int error, uint64_t until_ns)
+{
+	struct kernel *kernel = ring->kernel;
+	uint64_t pause_ns = kernel->ops->now_ns(kernel) + REFUSED_PAUSE_NS;
+	int result;
+
+	if (++ring->refused > REFUSED_MAX)
+		return error;
+	/* Refused again and again, it waits although it is late: else all tries are over at once.
+	 */
+	if (until_ns < pause_ns && ring->refused < REFUSED_PATIENTLY)
+		pause_ns = until_ns;
+	result = kernel->ops->enter(kernel, 0, true, pause_ns);
+	return result == -ETIME || result == -EINTR ? 0 : result;
+}
+
+/* Waits once. 0, or why the ring is broken. */
+static int wait_once(struct ring *ring, uint64_t until_ns)
+{
+	int result = enter(ring, true, until_ns);
+
+	switch (result) {
+	case -ETIME:
+		return 0;
+	case -EINTR:
+		/* A signal has ended the waiting, or else kept the kernel from taking anything. */
+		if (io_uring_sq_ready(&ring->uring) == 0)
+			return 0;
+		return stand_off(ring, result, until_ns);
+	case -EAGAIN:
+	case -EBUSY:
+		return stand_off(ring, result, until_ns);
+	default:
+		return result;
+	}
+}
+
+/*
+ * There are completions that are no CQEs, or may be: takes them with what the kernel has, without
+ * waiting. Half of the room is for the kernel's: calls must not starve it.
+ */
+static unsigned take_both(struct ring *ring, struct executor_completion *ret, unsigned max)
+{
+	unsigned count = take_called(ring, ret, ring->expected > 0 ? (max + 1) / 2 : max);
+
+	if (count > 0 && ring->owed > 0) {
+		(void)enter(ring, true, 0);
+		count += reap(ring, ret + count, max - count);
+	}
+	return count;
+}
+
+/*
+ * Takes what the kernel holds back. With deferred task work it runs about 20 pieces at a time, so
+ * that few completions would not say that nothing else has happened. A flag tells of what is held
+ * back, but not of what is left of a bunch: where guards and cancellations are about, whose work
+ * posts no completion itself, it is asked until nothing comes.
+ */
+static unsigned reap_rest(struct ring *ring, struct executor_completion *ret, unsigned max)
+{
+	const unsigned *flags = ring->uring.sq.kflags;
+	unsigned count = 0, empty = 0;
+
+	while (count < max && empty < REST_EMPTY_MAX &&
+	       (ring->owed > ring->expected ||
+	        IO_URING_READ_ONCE(*flags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW))) {
+		unsigned owed = ring->owed;
+
+		(void)enter(ring, true, 0);
+		count += reap(ring, ret + count, max - count);
+		empty = ring->owed < owed ? 0 : empty + 1;
+	}
+	return count;
+}
+
+static int ring_wait(struct executor *executor, struct executor_completion *ret, unsigned max,
+                     uint64_t until_ns)
 {
 	struct ring *ring = ring_of(executor);
 	unsigned count = 0;
+	int result;
 
-	if (ring->called_count > 0) {
-		/* Half of the room is for what the kernel has: calls must not starve it. */
-		unsigned most = ring->expected > 0 ? (max + 1) / 2 : max;
-
-		count = ring->called_count < most ? ring->called_count : most;
-		memcpy(ret, ring->called, count * sizeof(*ret));
-		ring->called_count -= count;
-		memmove(ring->called, ring->called + count, ring->called_count * sizeof(*ret));
-		if (ring->expected > 0) {
-			(void)io_uring_submit_and_get_events(&ring->uring);
-			count += reap(ring, ret + count, max - count);
-		}
-		return (int)count;
-	}
-	assert(ring->expected > 0);
-	while (count == 0) {
-		int result = enter(ring, true);
-
-		if (result < 0 && result != -EAGAIN)
-			return result;
+	if (ring->called_count > 0 || ring->calls.in_flight > 0)
+		count = take_both(ring, ret, max);
+	/* What a full `ret` has left behind needs no waiting. */
+	if (count == 0 && io_uring_sq_ready(&ring->uring) == 0)
 		count = reap(ring, ret, max);
-		if (count == 0 && result == -EAGAIN) {
-			/* The kernel is short of memory and owes us nothing that would free some.
-			 */
-			struct timespec pause = {.tv_nsec = 1000000};
-
-			nanosleep(&pause, NULL);
-		}
+	assert(count > 0 || ring->expected > 0 || ring->calls.in_flight > 0 ||
+	       until_ns != UINT64_MAX);
+	while (count == 0) {
+		result = wait_once(ring, await_calls(ring, until_ns));
+		count = reap(ring, ret, max);
+		if (count == 0)
+			count = take_called(ring, ret, max);
+		if (count > 0)
+			break;
+		if (result < 0)
+			return result;
+		if (until_ns != UINT64_MAX && ring_now_ns(executor) >= until_ns)
+			break;
 	}
-	return (int)count;
+	return (int)(count + reap_rest(ring, ret + count, max - count));
+}
+
+static void ring_grow(struct executor *executor, unsigned count)
+{
+	struct ring *ring = ring_of(executor);
+
+	struct io_uring_sqe *sqe;
+
+	for (unsigned i = 0; i < 2; i++)
+		ring->workers[i] += count;
+	ring_limit_workers(ring);
+	if (ring->calls.workers)
+		workers_grow(ring->calls.workers, count);
+	else
+		ring->calls.config.threads_max += count;
+	/*
+	 * What waits for a worker already is begun by the next op that goes to one, and not by the
+	 * limit (probed: tests/fault/hung_ends.c): so one goes. It may use the last places but one,
+	 * like a cancellation.
+	 */
+	if (ring->owed + 1 >= ring->uring.cq.ring_entries || make_places(ring, 1) < 0)
+		return;
+	sqe = next_sqe(ring);
+	sqe->opcode = IORING_OP_NOP;
+	sqe->flags = IOSQE_ASYNC;
+	sqe->fd = -1;
+	sqe->user_data = ring_id(RING_ID_NOP);
+	ring->owed++;
 }
 
 static void ring_free(struct executor *executor)
@@ -285,18 +500,21 @@ static void ring_free(struct executor *executor)
 
 	if (!ring)
 		return;
-	assert(ring->expected == 0 && ring->called_count == 0);
-	io_uring_queue_exit(&ring->uring);
+	if (ring->kernel)
+		ring->kernel->ops->exit(ring->kernel);
+	ring_calls_deinit(&ring->calls);
+	free(ring->notes);
 	free(ring->times);
 	free(ring->called);
 	free(ring);
 }
 
 const struct executor_ops ring_ops = {
-	.name = "ring",
 	.submit = ring_submit,
 	.timer = ring_timer,
+	.cancel = ring_cancel,
 	.wait = ring_wait,
+	.grow = ring_grow,
 	.now_ns = ring_now_ns,
 	.free = ring_free,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of the ring executor, shared by its set-up (ring_setup.c) and its hot path (ring.c).
- * With probe.c these are the only files that include liburing.
+ * The inside of the ring executor, shared by its set-up (ring_setup.c), its hot path (ring.c), what
+ * it does with submissions that were cut (ring_cut.c) and the kernels behind it.
  */
 #ifndef EXECUTOR_RING_H
 #define EXECUTOR_RING_H
@@ -9,34 +9,106 @@
 #include <liburing.h>
 
 #include "executor/executor.h"
+#include "executor/kernel.h"
+#include "executor/workers.h"
+
+/*
+ * The user_data of what the ring submits on its own account. Each posts one completion, which is
+ * counted and dropped.
+ */
+enum ring_id {
+	RING_ID_GUARD = 0,  /* a linked timeout */
+	RING_ID_CANCEL = 1, /* an ASYNC_CANCEL */
+	RING_ID_NOP = 2,    /* what is left of the rest of a sequence that was cut */
+	RING_ID_CALLS = 3,  /* system calls of the pool have completed */
+	RING_ID_COUNT
+};
+
+static inline uint64_t ring_id(enum ring_id id)
+{
+	return EXECUTOR_NO_ID - (uint64_t)id;
+}
+
+static inline bool ring_id_is_own(uint64_t user_data)
+{
+	return user_data > EXECUTOR_NO_ID - RING_ID_COUNT;
+}
+
+/*
+ * Ops that the ring has no opcode for (ring_calls.c). A pool of threads makes the system calls; the
+ * first of them starts it. An eventfd says that some have completed, and the ring polls that only
+ * while there are any.
+ */
+struct ring_calls {
+	struct workers_config config; /* threads is 0 when none can be started */
+	struct workers *workers;      /* NULL before the first call */
+	unsigned in_flight;
+	bool armed; /* does the ring poll the eventfd? */
+};
 
 struct ring {
 	struct executor base;
 	struct io_uring uring;
+	struct kernel *kernel;
 	/* Timespecs, one for each place in the submission queue: the kernel reads them at submit.
 	 */
 	struct __kernel_timespec *times;
-	unsigned expected;     /* completions of ops and timers that the kernel owes us */
-	unsigned expected_max; /* as many as the completion queue holds with all that they may bring
-	                        */
-	bool skip_success;     /* linked timeouts post no CQE */
+	/* For a kernel that wants to know: the op of each place in the submission queue. */
+	const struct iobatch_op **notes;
+	unsigned expected; /* completions of ops and timers that the kernel owes us */
+	unsigned owed;     /* the same, with those of the ring's own: CQEs to come */
+	unsigned owed_max; /* as many as ops, timers and guards may take of the completion queue */
+	unsigned refused;  /* submissions in a row of which nothing was taken */
+	unsigned guards;   /* enum iobatch_guards; the list alone without deadlines */
+	unsigned workers[2]; /* bounded and unbounded, as last asked for; 0 = the kernel's own */
 	bool by_call[IOBATCH_OP_COUNT];
+	struct ring_calls calls;
 	/* Registered buffers: iovecs of `chunk` bytes from `buffers` on. */
 	char *buffers;
 	size_t buffers_size;
 	size_t chunk;
-	/* Completions of ops that were made as system calls, until the next wait. */
+	/*
+	 * Completions that are no CQEs, until the next wait: of calls that were made in place, and
+	 * of what was cut off.
+	 */
 	struct executor_completion *called;
 	unsigned called_count;
-	unsigned called_max;
+	unsigned called_max; /* calls in flight, wherever they are made */
 };
 
 extern const struct executor_ops ring_ops;
 
+/* Makes a ring on `kernel`, which it then owns; also when it fails. */
+int ring_new_on(struct kernel *kernel, const char *kind, const struct executor_config *config,
+                struct executor **ret_executor);
+
 /*
- * Makes `uring` with the best set-up that this kernel has, for ops of which each has a deadline or
- * none. 0 or a negative errno.
+ * Makes `uring` with the best set-up that this machine has, for ops that are all guarded or mostly
+ * not. 0 or a negative errno.
  */
-int ring_init_queue(struct io_uring *uring, unsigned entries, unsigned cq_entries, bool deadlines);
+int ring_init_queue(struct io_uring *uring, unsigned entries, unsigned cq_entries, bool guarded);
+
+/* Tells the kernel of ring->workers (ring_setup.c). */
+void ring_limit_workers(struct ring *ring);
+
+/*
+ * The kernel has taken some of the queue and not all (ring_cut.c). When it stopped within a
+ * sequence, the rest of that is made harmless and its ids complete with -ECANCELED.
+ */
+void ring_mend_cut(struct ring *ring);
+
+void ring_calls_init(struct ring_calls *calls, const struct executor_config *config);
+/* Has the call made by a thread, or here when there is none. 0 or -EAGAIN. */
+int ring_calls_submit(struct ring *ring, const struct executor_request *request,
+                      uint64_t deadline_ns);
+unsigned ring_calls_take(struct ring *ring, struct executor_completion *ret, unsigned max);
+/* Fills an SQE that completes when calls have. */
+void ring_calls_prepare_poll(struct ring *ring, struct io_uring_sqe *sqe);
+/* The poll has completed. */
+void ring_calls_polled(struct ring *ring);
+void ring_calls_deinit(struct ring_calls *calls);
+
+/* The one real kernel (ring_kernel.c). NULL without memory. */
+struct kernel *ring_kernel_new(void);
 
 #endif

@@ -1,275 +1,267 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The simulated executor: ops answer from a seed and a script, on a virtual clock that jumps to the
- * next completion. It follows the kernel's rules for linked sequences and deadlines, so that what
- * holds here holds on the ring: a short read or the failure of an op that breaks links cancels the
- * rest, an op that is late is cancelled at its deadline, a timer ends with -ETIME.
+ * The simulated executor: the ring's own code on a kernel of our own, which answers from a seed and
+ * a script on a virtual clock that jumps to what happens next. So what is proved on it is proved of
+ * the ring: how it fills its queue, what it makes of completions in any order, of submissions that
+ * fail or are cut, and of features that older kernels do not have.
  *
- * Everything is decided when an op is submitted; what is pending is a heap of completions by time.
  * The same seed and the same submissions give the same run.
  */
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
-#include "executor/executor.h"
-#include "op/op.h"
+#include "executor/ring.h"
+#include "executor/simulated.h"
 
-struct event {
-	uint64_t time_ns;
-	uint64_t order; /* of submission: equal times complete in it */
-	struct executor_completion completion;
-};
+#define CLOCK_START_NS UINT64_C(1000000000)
 
-struct simulated {
-	struct executor base;
-	struct iobatch_simulation script;
-	uint64_t now_ns;
-	uint64_t random;
-	uint64_t order;
-	struct event *events; /* a binary heap */
-	unsigned events_count;
-	unsigned events_max;
-};
+/* The kernel's limits for one ring. */
+#define SQ_ENTRIES_MAX 32768u
+#define CQ_ENTRIES_MAX 65536u
+#define FILES_MAX (1u << 20)
 
-static inline struct simulated *simulated_of(struct executor *executor)
+static struct simulated *simulated_of(struct kernel *kernel)
 {
-	return (struct simulated *)executor;
+	return (struct simulated *)kernel;
 }
 
-/* SplitMix64 (Steele, Lea, Flood 2014). */
-static uint64_t next_random(struct simulated *simulated)
+static unsigned power_of_two(unsigned wanted, unsigned max)
 {
-	uint64_t z = simulated->random += 0x9e3779b97f4a7c15u;
+	unsigned size = 1;
 
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
+	while (size < wanted && size < max)
+		size *= 2;
+	return size;
 }
 
-static bool happens(struct simulated *simulated, uint32_t permille)
+static int allocate(struct simulated *kernel, unsigned entries, unsigned cq_entries)
 {
-	return permille > 0 && next_random(simulated) % 1000 < permille;
+	/* As many as post into both queues twice over: the kernel's own memory is not the limit. */
+	unsigned requests = 2 * (entries + cq_entries);
+
+	kernel->requests_max = requests;
+	kernel->overflow_max = requests;
+	kernel->by_id_mask = power_of_two(requests, 1u << 31) - 1;
+	kernel->sqes = calloc(entries, sizeof(*kernel->sqes));
+	kernel->cqes = calloc(cq_entries, sizeof(*kernel->cqes));
+	kernel->overflow = calloc(requests, sizeof(*kernel->overflow));
+	kernel->requests = calloc(requests, sizeof(*kernel->requests));
+	kernel->events = calloc(requests, sizeof(*kernel->events));
+	kernel->by_id = calloc(kernel->by_id_mask + 1, sizeof(*kernel->by_id));
+	return kernel->sqes && kernel->cqes && kernel->overflow && kernel->requests &&
+	                       kernel->events && kernel->by_id
+	               ? 0
+	               : -ENOMEM;
 }
 
-static bool event_before(const struct event *a, const struct event *b)
+static int simulated_set_up(struct kernel *base, struct io_uring *uring, unsigned entries,
+                            struct io_uring_params *params)
 {
-	if (a->time_ns != b->time_ns)
-		return a->time_ns < b->time_ns;
-	return a->order < b->order;
+	struct simulated *kernel = simulated_of(base);
+	unsigned modern = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN |
+	                  IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+	                  IORING_SETUP_TASKRUN_FLAG;
+	unsigned cq_entries = power_of_two(params->cq_entries, CQ_ENTRIES_MAX);
+
+	if (kernel->script.without & IOBATCH_WITHOUT_SUBMIT_ALL && params->flags & modern)
+		return -EINVAL;
+	entries = power_of_two(entries, SQ_ENTRIES_MAX);
+	if (allocate(kernel, entries, cq_entries) < 0)
+		return -ENOMEM;
+	kernel->submit_all = params->flags & IORING_SETUP_SUBMIT_ALL;
+	uring->flags = params->flags;
+	uring->features = IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_EXT_ARG;
+	if (!(kernel->script.without & IOBATCH_WITHOUT_CQE_SKIP))
+		uring->features |= IORING_FEAT_CQE_SKIP;
+	uring->ring_fd = uring->enter_ring_fd = -1;
+	uring->sq.khead = &kernel->sq_head;
+	uring->sq.ktail = &kernel->sq_tail;
+	uring->sq.kflags = &kernel->sq_flags;
+	uring->sq.sqes = kernel->sqes;
+	uring->sq.ring_entries = entries;
+	uring->sq.ring_mask = entries - 1;
+	uring->cq.khead = &kernel->cq_head;
+	uring->cq.ktail = &kernel->cq_tail;
+	uring->cq.cqes = kernel->cqes;
+	uring->cq.ring_entries = cq_entries;
+	uring->cq.ring_mask = cq_entries - 1;
+	base->uring = uring;
+	return 0;
 }
 
-static void push_event(struct simulated *simulated, uint64_t time_ns, uint64_t id, int32_t result)
+static int simulated_probe(struct kernel *base, bool *ret_has, unsigned count)
 {
-	struct event event = {
-		.time_ns = time_ns,
-		.order = simulated->order++,
-		.completion = {.id = id, .result = result},
-	};
-	unsigned at = simulated->events_count++;
+	(void)base;
+	for (unsigned i = 0; i < count; i++)
+		ret_has[i] = true;
+	return 0;
+}
 
-	assert(at < simulated->events_max);
-	while (at > 0 && event_before(&event, &simulated->events[(at - 1) / 2])) {
-		simulated->events[at] = simulated->events[(at - 1) / 2];
-		at = (at - 1) / 2;
+/* How many SQEs this submission takes, or why it takes none: mostly all of them. */
+static int draw_submission(struct simulated *kernel, unsigned to_submit)
+{
+	static const int errors[] = {EAGAIN, EBUSY, EINTR};
+
+	if (to_submit == 0 || !simulated_happens(kernel, kernel->script.submit_permille))
+		return (int)to_submit;
+	switch (simulated_random(kernel) % 2) {
+	case 0:
+		return -errors[simulated_random(kernel) % 3];
+	default:
+		return (int)(1 + simulated_random(kernel) % to_submit);
 	}
-	simulated->events[at] = event;
 }
 
-static struct event pop_event(struct simulated *simulated)
+static unsigned take(struct simulated *kernel, unsigned to_submit)
 {
-	struct event *events = simulated->events;
-	struct event first = events[0];
-	struct event last = events[--simulated->events_count];
-	unsigned count = simulated->events_count, at = 0;
+	unsigned taken = 0, mask = kernel->base.uring->sq.ring_mask;
+	bool more = true;
 
-	while (2 * at + 1 < count) {
-		unsigned child = 2 * at + 1;
+	while (more && taken < to_submit && kernel->sq_head != kernel->sq_tail) {
+		unsigned head = kernel->sq_head;
 
-		if (child + 1 < count && event_before(&events[child + 1], &events[child]))
-			child++;
-		if (!event_before(&events[child], &last))
-			break;
-		events[at] = events[child];
-		at = child;
+		more = simulated_take(kernel, head & mask);
+		taken += kernel->sq_head - head;
 	}
-	events[at] = last;
-	return first;
+	simulated_take_end(kernel);
+	return taken;
 }
 
-static int32_t answer_read(struct simulated *simulated, const struct iobatch_op *op)
+static int wait(struct simulated *kernel, uint64_t until_ns)
 {
-	uint64_t offset = op_rest_offset(op), left = 0;
+	simulated_flush(kernel);
+	while (kernel->cq_tail == kernel->cq_head) {
+		uint64_t next_ns =
+			kernel->events_count > 0 ? kernel->events[0]->time_ns : UINT64_MAX;
 
-	if (offset < simulated->script.file_size)
-		left = simulated->script.file_size - offset;
-	return (int32_t)(op_rest_length(op) < left ? op_rest_length(op) : left);
-}
-
-static void fill_statx(const struct simulated *simulated, struct statx *statx)
-{
-	memset(statx, 0, sizeof(*statx));
-	statx->stx_mask = STATX_BASIC_STATS;
-	statx->stx_mode = S_IFREG | 0644;
-	statx->stx_nlink = 1;
-	statx->stx_size = simulated->script.file_size;
-}
-
-/* What the op answers without the script's last word. */
-static struct iobatch_answer answer_op(struct simulated *simulated, const struct iobatch_op *op)
-{
-	static const int errors[] = {EIO, ENOSPC, EACCES, ENOENT, EINTR, EAGAIN, ENOMEM, EBUSY};
-	const struct iobatch_simulation *script = &simulated->script;
-	uint64_t span = script->latency_max_ns - script->latency_min_ns;
-	struct iobatch_answer answer = {.latency_ns = script->latency_min_ns};
-
-	if (span > 0)
-		answer.latency_ns += next_random(simulated) % (span + 1);
-	if (op_is(op, OP_IS_TIMER)) {
-		answer.latency_ns = op->length;
-		answer.result = -ETIME;
-	} else if (happens(simulated, script->error_permille)) {
-		unsigned pick = next_random(simulated) % (sizeof(errors) / sizeof(errors[0]));
-
-		answer.result = -errors[pick];
-	} else if (op->opcode == IOBATCH_OP_READ) {
-		answer.result = answer_read(simulated, op);
-	} else if (op->opcode == IOBATCH_OP_WRITE) {
-		answer.result = (int32_t)op_rest_length(op);
-	}
-	if (op_is(op, OP_MOVES_BYTES) && answer.result > 1 &&
-	    happens(simulated, script->short_permille))
-		answer.result = (int32_t)(1 + next_random(simulated) % (uint64_t)answer.result);
-	return answer;
-}
-
-/* What an op that has succeeded leaves in memory. */
-static void carry_out(const struct simulated *simulated, const struct iobatch_op *op,
-                      int32_t result)
-{
-	if (op->opcode == IOBATCH_OP_READ && result > 0)
-		memset(op_rest_buffer(op), 0, (size_t)result);
-	if (op->opcode == IOBATCH_OP_STATX && result >= 0 && op->buffer)
-		fill_statx(simulated, op->buffer);
-}
-
-static bool breaks_link(const struct iobatch_op *op, int32_t result)
-{
-	if (op_is(op, OP_IS_TIMER) && result == -ETIME)
-		return false;
-	if (result < 0)
-		return op_is(op, OP_BREAKS_LINK);
-	return op_is(op, OP_MOVES_BYTES) && (uint32_t)result < op_rest_length(op);
-}
-
-static int simulated_submit(struct executor *executor, const struct executor_request *requests,
-                            unsigned count, uint64_t deadline_ns)
-{
-	struct simulated *simulated = simulated_of(executor);
-	uint64_t time_ns = simulated->now_ns;
-	bool broken = false;
-
-	if (simulated->events_count + count > simulated->events_max)
-		return -EAGAIN;
-	for (unsigned i = 0; i < count; i++) {
-		const struct iobatch_op *op = requests[i].op;
-		struct iobatch_answer answer;
-		uint64_t left_ns;
-
-		if (broken) {
-			push_event(simulated, time_ns, requests[i].id, -ECANCELED);
-			continue;
+		if (next_ns > until_ns || next_ns == UINT64_MAX) {
+			if (until_ns == UINT64_MAX) {
+				kernel->broken = true;
+				return -EDEADLK;
+			}
+			if (kernel->now_ns < until_ns)
+				kernel->now_ns = until_ns;
+			return -ETIME;
 		}
-		answer = answer_op(simulated, op);
-		/* Buffers are filled before the script, which may put something else into them. */
-		carry_out(simulated, op, answer.result);
-		if (simulated->script.script)
-			simulated->script.script(simulated->script.context, op, &answer);
-		left_ns = deadline_ns > time_ns ? deadline_ns - time_ns : 0;
-		if (deadline_ns && answer.latency_ns > left_ns) {
-			answer.result = -ECANCELED;
-			answer.latency_ns = left_ns;
-		}
-		if (__builtin_add_overflow(time_ns, answer.latency_ns, &time_ns))
-			time_ns = UINT64_MAX;
-		push_event(simulated, time_ns, requests[i].id, answer.result);
-		broken = answer.result == -ECANCELED || breaks_link(op, answer.result);
+		kernel->now_ns = next_ns;
+		simulated_run_due(kernel);
 	}
 	return 0;
 }
 
-static int simulated_timer(struct executor *executor, uint64_t id, uint64_t expires_ns)
+static int simulated_enter(struct kernel *base, unsigned to_submit, bool waits, uint64_t until_ns)
 {
-	struct simulated *simulated = simulated_of(executor);
+	struct simulated *kernel = simulated_of(base);
+	int wanted = draw_submission(kernel, to_submit);
+	unsigned taken;
+	int result = 0;
 
-	if (simulated->events_count == simulated->events_max)
-		return -EAGAIN;
-	push_event(simulated, expires_ns > simulated->now_ns ? expires_ns : simulated->now_ns, id,
-	           -ETIME);
+	if (wanted < 0)
+		return wanted;
+	taken = take(kernel, (unsigned)wanted);
+	simulated_run_due(kernel);
+	if (waits && taken == to_submit)
+		result = wait(kernel, until_ns);
+	return taken > 0 ? (int)taken : result;
+}
+
+static int simulated_register_files(struct kernel *base, unsigned count)
+{
+	struct simulated *kernel = simulated_of(base);
+
+	if (kernel->script.without & IOBATCH_WITHOUT_DIRECT_FILES)
+		return -EINVAL;
+	if (count > FILES_MAX)
+		return -EMFILE;
+	kernel->direct = calloc(count, sizeof(*kernel->direct));
+	if (!kernel->direct)
+		return -ENOMEM;
+	kernel->direct_count = count;
 	return 0;
 }
 
-/* One completion at a time, so that nothing is seen before its time. */
-static int simulated_wait(struct executor *executor, struct executor_completion *ret, unsigned max)
+/* The memory is the same, registered or not. */
+static int simulated_register_buffers(struct kernel *base, const struct iovec *iovecs,
+                                      unsigned count)
 {
-	struct simulated *simulated = simulated_of(executor);
-	struct event event;
-
-	assert(simulated->events_count > 0 && max > 0);
-	event = pop_event(simulated);
-	assert(event.time_ns >= simulated->now_ns);
-	simulated->now_ns = event.time_ns;
-	*ret = event.completion;
-	return 1;
+	(void)base;
+	(void)iovecs;
+	(void)count;
+	return 0;
 }
 
-static uint64_t simulated_now_ns(struct executor *executor)
+/*
+ * One limit: all ops of workers that there are belong to the bounded class. What waits is not begun
+ * by a limit that is raised: the next op that goes to a worker does that.
+ */
+static int simulated_limit_workers(struct kernel *base, unsigned workers[2])
 {
-	return simulated_of(executor)->now_ns;
+	struct simulated *kernel = simulated_of(base);
+	unsigned before = kernel->workers_max;
+
+	if (workers[0] > 0)
+		kernel->workers_max = workers[0];
+	workers[0] = workers[1] = before == UINT32_MAX ? 0 : before;
+	return 0;
 }
 
-static void simulated_free(struct executor *executor)
+static int simulated_make_call(struct kernel *base, const struct executor_request *request)
 {
-	struct simulated *simulated = simulated_of(executor);
-
-	if (!simulated)
-		return;
-	assert(simulated->events_count == 0);
-	free(simulated->events);
-	free(simulated);
+	return simulated_call(simulated_of(base), request);
 }
 
-static const struct executor_ops simulated_ops = {
-	.name = "simulated",
-	.submit = simulated_submit,
-	.timer = simulated_timer,
-	.wait = simulated_wait,
-	.now_ns = simulated_now_ns,
-	.free = simulated_free,
-};
+static uint64_t simulated_now_ns(struct kernel *base)
+{
+	return simulated_of(base)->now_ns;
+}
+
+static void simulated_exit(struct kernel *base)
+{
+	struct simulated *kernel = simulated_of(base);
+
+	if (base->uring)
+		simulated_check_exit(kernel);
+	free(kernel->direct);
+	free(kernel->files);
+	free(kernel->by_id);
+	free(kernel->events);
+	free(kernel->requests);
+	free(kernel->overflow);
+	free(kernel->cqes);
+	free(kernel->sqes);
+	free(kernel);
+}
 
 int simulated_new(const struct executor_config *config, struct executor **ret_executor)
 {
-	struct simulated *simulated = calloc(1, sizeof(*simulated));
+	static const struct kernel_ops ops = {
+		.set_up = simulated_set_up,
+		.probe = simulated_probe,
+		.enter = simulated_enter,
+		.register_files = simulated_register_files,
+		.register_buffers = simulated_register_buffers,
+		.limit_workers = simulated_limit_workers,
+		.call = simulated_make_call,
+		.now_ns = simulated_now_ns,
+		.exit = simulated_exit,
+	};
+	struct simulated *kernel = calloc(1, sizeof(*kernel));
+	int result;
 
-	if (!simulated)
+	if (!kernel)
 		return -ENOMEM;
-	simulated->base.ops = &simulated_ops;
-	simulated->base.direct_files = true;
-	simulated->base.timers_link = true;
-	for (unsigned i = 0; i < IOBATCH_OP_COUNT; i++)
-		simulated->base.linkable[i] = op_table[i].ring_opcode != OP_NO_RING;
+	kernel->base.ops = &ops;
 	if (config->simulation)
-		simulated->script = *config->simulation;
-	simulated->random = simulated->script.seed + config->number;
-	simulated->events_max = config->in_flight_max;
-	simulated->events = calloc(simulated->events_max, sizeof(*simulated->events));
-	if (!simulated->events) {
-		free(simulated);
-		return -ENOMEM;
-	}
-	*ret_executor = &simulated->base;
+		kernel->script = *config->simulation;
+	kernel->random = kernel->script.seed + config->number;
+	/* As on any machine that runs, the clock is never 0, which stands for no time at all. */
+	kernel->now_ns = CLOCK_START_NS;
+	kernel->chain_ops_max = config->chain_ops_max;
+	kernel->workers_max = UINT32_MAX;
+	kernel->waiting_last = &kernel->waiting;
+	result = ring_new_on(&kernel->base, "simulated", config, ret_executor);
+	if (result < 0)
+		return result;
+	kernel->notes = ((struct ring *)*ret_executor)->notes;
 	return 0;
 }

@@ -53,10 +53,14 @@ static const struct value_rule option_rules[] = {
 	OPTION(max_concurrent, VALUE_COUNT, 1, 65536),
 	OPTION(delay_ms, VALUE_MS, 0, YEAR_MS),
 	OPTION(timeout_ms, VALUE_MS, 0, YEAR_MS),
+	OPTION(max_stuck, VALUE_COUNT, 0, 65536),
+	OPTION(stuck_grace_ms, VALUE_MS, 0, YEAR_MS),
 	OPTION(retries, VALUE_COUNT, 0, UINT32_MAX - 1),
 	OPTION(backoff_ms, VALUE_MS, 0, YEAR_MS),
 	OPTION(memory_limit, VALUE_SIZE, 4096, 1ull << 50),
-	OPTION(rings, VALUE_RINGS, 1, 64),
+	OPTION(rings, VALUE_OR_AUTO, 1, 64),
+	OPTION(threads, VALUE_OR_AUTO, 1, 1024),
+	OPTION(path_ops_max, VALUE_COUNT, 1, 65536),
 	{NULL},
 };
 
@@ -68,6 +72,9 @@ struct simulation {
 	uint64_t file_size;
 	uint32_t error_permille;
 	uint32_t short_permille;
+	uint32_t late_permille;
+	uint32_t lost_permille;
+	uint32_t submit_permille;
 };
 
 #define SIMULATION(name, kind, max) \
@@ -80,6 +87,9 @@ static const struct value_rule simulation_rules[] = {
 	SIMULATION(file_size, VALUE_SIZE, INT64_MAX),
 	SIMULATION(error_permille, VALUE_COUNT, 1000),
 	SIMULATION(short_permille, VALUE_COUNT, 1000),
+	SIMULATION(late_permille, VALUE_COUNT, 1000),
+	SIMULATION(lost_permille, VALUE_COUNT, 1000),
+	SIMULATION(submit_permille, VALUE_COUNT, 1000),
 	{NULL},
 };
 
@@ -249,6 +259,10 @@ static int convert_simulation(struct report *report, const struct raw_simulation
 		.file_size = numbers.file_size,
 		.error_permille = numbers.error_permille,
 		.short_permille = numbers.short_permille,
+		.late_permille = numbers.late_permille,
+		.lost_permille = numbers.lost_permille,
+		.submit_permille = numbers.submit_permille,
+		.without = raw->without ? *raw->without : 0,
 	};
 	job->options.simulation = &job->simulation;
 	return 0;
@@ -262,6 +276,7 @@ static int convert_options(struct report *report, const struct raw_options *raw,
 	if (!raw)
 		return 0;
 	job->options.executor = raw->executor;
+	job->options.guards = raw->guards;
 	job->options.register_buffers = raw->register_buffers;
 	err = values_convert(report, "options", option_rules, raw, &job->options);
 	if (!err && raw->simulation)

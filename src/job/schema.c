@@ -43,8 +43,23 @@ static const cyaml_strval_t algorithms[] = {
 };
 
 static const cyaml_strval_t executors[] = {
+	{"auto", IOBATCH_EXECUTOR_AUTO},
 	{"ring", IOBATCH_EXECUTOR_RING},
+	{"syscall", IOBATCH_EXECUTOR_SYSCALL},
 	{"simulated", IOBATCH_EXECUTOR_SIMULATED},
+};
+
+static const cyaml_strval_t guards[] = {
+	{"auto", IOBATCH_GUARDS_AUTO},
+	{"linked", IOBATCH_GUARDS_LINKED},
+	{"list", IOBATCH_GUARDS_LIST},
+};
+
+static const cyaml_strval_t lacks[] = {
+	{"submit_all", IOBATCH_WITHOUT_SUBMIT_ALL},
+	{"cqe_skip", IOBATCH_WITHOUT_CQE_SKIP},
+	{"etime_success", IOBATCH_WITHOUT_ETIME_SUCCESS},
+	{"direct_files", IOBATCH_WITHOUT_DIRECT_FILES},
 };
 
 static const cyaml_schema_value_t pattern = {
@@ -123,6 +138,11 @@ static const cyaml_schema_field_t simulation_fields[] = {
 	TEXT("file_size", OPTIONAL, struct raw_simulation, file_size),
 	TEXT("error_permille", OPTIONAL, struct raw_simulation, error_permille),
 	TEXT("short_permille", OPTIONAL, struct raw_simulation, short_permille),
+	TEXT("late_permille", OPTIONAL, struct raw_simulation, late_permille),
+	TEXT("lost_permille", OPTIONAL, struct raw_simulation, lost_permille),
+	TEXT("submit_permille", OPTIONAL, struct raw_simulation, submit_permille),
+	CYAML_FIELD_FLAGS_PTR("without", STRICT, struct raw_simulation, without, lacks,
+                              COUNT(lacks)),
 	CYAML_FIELD_END,
 };
 
@@ -131,11 +151,16 @@ static const cyaml_schema_field_t options_fields[] = {
 	TEXT("max_concurrent", OPTIONAL, struct raw_options, max_concurrent),
 	TEXT("delay_ms", OPTIONAL, struct raw_options, delay_ms),
 	TEXT("timeout_ms", OPTIONAL, struct raw_options, timeout_ms),
+	WORDS("guards", struct raw_options, guards, guards),
+	TEXT("max_stuck", OPTIONAL, struct raw_options, max_stuck),
+	TEXT("stuck_grace_ms", OPTIONAL, struct raw_options, stuck_grace_ms),
 	TEXT("retries", OPTIONAL, struct raw_options, retries),
 	TEXT("backoff_ms", OPTIONAL, struct raw_options, backoff_ms),
 	TEXT("memory_limit", OPTIONAL, struct raw_options, memory_limit),
 	TEXT("rings", OPTIONAL, struct raw_options, rings),
 	WORDS("executor", struct raw_options, executor, executors),
+	TEXT("threads", OPTIONAL, struct raw_options, threads),
+	TEXT("path_ops_max", OPTIONAL, struct raw_options, path_ops_max),
 	WORDS("register_buffers", struct raw_options, register_buffers, booleans),
 	CYAML_FIELD_MAPPING_PTR("simulation", OPTIONAL, struct raw_options, simulation,
                                 simulation_fields),

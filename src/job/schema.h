@@ -104,6 +104,10 @@ struct raw_simulation {
 	char *file_size;
 	char *error_permille;
 	char *short_permille;
+	char *late_permille;
+	char *lost_permille;
+	char *submit_permille;
+	uint32_t *without;
 };
 
 struct raw_options {
@@ -111,11 +115,16 @@ struct raw_options {
 	char *max_concurrent;
 	char *delay_ms;
 	char *timeout_ms;
+	uint32_t guards;
+	char *max_stuck;
+	char *stuck_grace_ms;
 	char *retries;
 	char *backoff_ms;
 	char *memory_limit;
 	char *rings;
 	uint32_t executor;
+	char *threads;
+	char *path_ops_max;
 	uint32_t register_buffers;
 	struct raw_simulation *simulation;
 };

@@ -120,6 +120,13 @@ static int convert_argument(struct report *report, const char *path, struct name
 		err = parsed(report, path, number_parse_mode(raw.text, &value),
 		             "octal permission bits such as 0644", raw.text);
 		break;
+	case IOBATCH_ARGUMENT_NUMBER:
+		err = number_parse_count(raw.text, &value);
+		/* The largest is no number but says that there is none. */
+		if (!err && value >= UINT32_MAX)
+			err = -ERANGE;
+		err = parsed(report, path, err, "a number below 4294967295", raw.text);
+		break;
 	case IOBATCH_ARGUMENT_FLAGS:
 	case IOBATCH_ARGUMENT_WORD:
 		value = *raw.bits;

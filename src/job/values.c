@@ -22,7 +22,7 @@ static bool is_size(enum value_kind kind)
 
 static int parse(const struct value_rule *rule, const char *text, uint64_t *ret_value)
 {
-	if (rule->kind == VALUE_RINGS && !strcmp(text, "auto")) {
+	if (rule->kind == VALUE_OR_AUTO && !strcmp(text, "auto")) {
 		*ret_value = 0;
 		return 0;
 	}
@@ -59,7 +59,7 @@ static int refuse(struct report *report, const char *path, const struct value_ru
 		what = "a multiple of 4096 bytes such as 64KiB, from ";
 	else if (rule->kind == VALUE_MS)
 		what = "a number of milliseconds, ";
-	else if (rule->kind == VALUE_RINGS)
+	else if (rule->kind == VALUE_OR_AUTO)
 		what = "auto or ";
 	if (rule->max == UINT64_MAX)
 		return report_error(report, path, "must be %s%s or more, not %s",
@@ -77,7 +77,7 @@ static int convert_one(struct report *report, const char *path, const struct val
 
 	if (err)
 		return refuse(report, path, rule, text);
-	if (rule->kind != VALUE_RINGS || strcmp(text, "auto")) {
+	if (rule->kind != VALUE_OR_AUTO || strcmp(text, "auto")) {
 		if (value < rule->min || value > rule->max)
 			return refuse(report, path, rule, text);
 	}

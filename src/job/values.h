@@ -14,10 +14,10 @@ struct report;
 
 enum value_kind {
 	VALUE_COUNT,
-	VALUE_MS,    /* a count of milliseconds */
-	VALUE_SIZE,  /* bytes, with a unit */
-	VALUE_PAGES, /* bytes, with a unit, a multiple of 4096 */
-	VALUE_RINGS, /* a count or "auto", which is 0 */
+	VALUE_MS,      /* a count of milliseconds */
+	VALUE_SIZE,    /* bytes, with a unit */
+	VALUE_PAGES,   /* bytes, with a unit, a multiple of 4096 */
+	VALUE_OR_AUTO, /* a count or "auto", which is 0 */
 };
 
 struct value_rule {

@@ -33,6 +33,10 @@ enum op_fact {
 	OP_IS_TIMER = 1u << 6,
 	/* May be run again although it was perhaps carried out. */
 	OP_IDEMPOTENT = 1u << 7,
+	/* Looks up a path: on a file system that hangs it holds a kernel worker. */
+	OP_ON_PATH = 1u << 8,
+	/* Acts on `file2` too. */
+	OP_USES_FILE2 = 1u << 9,
 };
 
 #define OP_NO_RING (-1)
@@ -47,8 +51,11 @@ struct op_row {
 	 * and for timers, which need a timespec that lives with the ring.
 	 */
 	void (*prepare)(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
-	/* The same as a system call: the result or a negative errno. NULL for timers. */
-	int64_t (*call)(const struct iobatch_op *op, int fd);
+	/*
+	 * The same as a system call: the result or a negative errno. `fd2` is what op->file2 stands
+	 * for. NULL for timers.
+	 */
+	int64_t (*call)(const struct iobatch_op *op, int fd, int fd2);
 };
 
 extern const struct op_row op_table[IOBATCH_OP_COUNT];
@@ -63,16 +70,16 @@ static inline bool op_is(const struct iobatch_op *op, unsigned facts)
 	return op_row(op)->facts & facts;
 }
 
-/* Bytes of a READ or WRITE that were moved before it was continued: reserved[0]. */
+/* Bytes of an op that moves bytes that were moved before it was continued: reserved[0]. */
 static inline uint64_t op_moved(const struct iobatch_op *op)
 {
 	return op->reserved[0];
 }
 
 /*
- * The rest of a READ or WRITE that was continued: where in memory, where in the file and how much
- * at once. An SQE's length has 32 bits and the kernel moves less than 2 GiB in one call, so that a
- * long op is moved in parts, each of which ends on a page.
+ * The rest of an op that was continued: where in memory, where in the files and how much at once.
+ * An SQE's length has 32 bits and the kernel moves less than 2 GiB in one call, so that a long op
+ * is moved in parts, each of which ends on a page.
  */
 #define OP_PART_MAX (UINT64_C(1) << 30)
 
@@ -85,6 +92,11 @@ static inline uint64_t op_rest_offset(const struct iobatch_op *op)
 {
 	/* UINT64_MAX stands for the file's own position, which has moved by itself. */
 	return op->offset == UINT64_MAX ? UINT64_MAX : op->offset + op_moved(op);
+}
+
+static inline uint64_t op_rest_offset2(const struct iobatch_op *op)
+{
+	return op->offset2 == UINT64_MAX ? UINT64_MAX : op->offset2 + op_moved(op);
 }
 
 static inline uint32_t op_rest_length(const struct iobatch_op *op)

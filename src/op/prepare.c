@@ -7,7 +7,6 @@
 #include "op/prepare.h"
 
 #include <assert.h>
-#include <linux/io_uring.h>
 
 #include "op/how.h"
 
@@ -174,4 +173,11 @@ void prepare_linkat(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd)
 	sqe->len = (__u32)op->dirfd2;
 	sqe->addr2 = address(op->path2);
 	sqe->hardlink_flags = op->op_flags;
+}
+
+void prepare_ftruncate(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd)
+{
+	sqe->opcode = IORING_OP_FTRUNCATE;
+	sqe->fd = fd;
+	sqe->off = op->length;
 }

@@ -6,7 +6,12 @@
 #ifndef OP_PREPARE_H
 #define OP_PREPARE_H
 
+#include <linux/io_uring.h>
+
 #include "op/op.h"
+
+/* The header may be older than the kernel. Where it is not, this is what its enum says. */
+#define IORING_OP_FTRUNCATE 55
 
 void prepare_nop(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
 void prepare_openat(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
@@ -24,5 +29,6 @@ void prepare_unlinkat(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
 void prepare_mkdirat(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
 void prepare_symlinkat(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
 void prepare_linkat(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
+void prepare_ftruncate(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
 
 #endif

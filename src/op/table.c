@@ -4,7 +4,6 @@
  * facts about it. It is all data; what the ops do stands in prepare.c and call.c.
  */
 #include <fcntl.h>
-#include <linux/io_uring.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -108,6 +107,8 @@ static const struct iobatch_word utimens_words[] = {
 #define OR(value) .fallback = (value)
 
 #define FILE_ARGUMENT ARGUMENT("file", FILE, file, REQUIRED)
+#define FILE_ARGUMENTS                                                                 \
+	ARGUMENT("from", FILE, file, REQUIRED), ARGUMENT("to", FILE, file2, REQUIRED)
 #define NEW_FILE_ARGUMENT ARGUMENT("as", NEW_FILE, file, REQUIRED)
 #define PATH_ARGUMENT ARGUMENT("path", PATH, path, REQUIRED)
 #define OFFSET_ARGUMENT ARGUMENT("offset", SIZE, offset, OR(0))
@@ -130,6 +131,7 @@ static const struct iobatch_word utimens_words[] = {
  * Which failures break a link is the kernel's behaviour, not its documentation:
  * tests/unit/op/test_link_facts.c compares the two. Reads and writes count as idempotent because
  * they name their offset; at the file's own position they are not, and whoever asks must look.
+ * Only a pool of threads runs what has no ring opcode, and there links are what we make of them.
  */
 const struct op_row op_table[IOBATCH_OP_COUNT] = {
 	[IOBATCH_OP_NOP] = {
@@ -144,7 +146,7 @@ const struct op_row op_table[IOBATCH_OP_COUNT] = {
 		        NEW_FILE_ARGUMENT,
 		        FLAGS_ARGUMENT(open_words),
 		        ARGUMENT("mode", MODE, mode, OR(0666))),
-		.facts = OP_BREAKS_LINK | OP_OPENS_FILE,
+		.facts = OP_BREAKS_LINK | OP_OPENS_FILE | OP_ON_PATH,
 		.prepare = prepare_openat,
 		.call = call_openat,
 	},
@@ -155,7 +157,7 @@ const struct op_row op_table[IOBATCH_OP_COUNT] = {
 		        FLAGS_ARGUMENT(open_words),
 		        ARGUMENT("mode", MODE, mode, OR(0666)),
 		        ARGUMENT("resolve", FLAGS, resolve, .words = resolve_words)),
-		.facts = OP_BREAKS_LINK | OP_OPENS_FILE,
+		.facts = OP_BREAKS_LINK | OP_OPENS_FILE | OP_ON_PATH,
 		.prepare = prepare_openat2,
 		.call = call_openat2,
 	},
@@ -222,7 +224,7 @@ const struct op_row op_table[IOBATCH_OP_COUNT] = {
 		        PATH_ARGUMENT,
 		        FLAGS_ARGUMENT(statx_words),
 		        ARGUMENT("mask", FLAGS, mode, OR(STATX_BASIC_STATS), .words = mask_words)),
-		.facts = OP_IDEMPOTENT,
+		.facts = OP_IDEMPOTENT | OP_ON_PATH,
 		.prepare = prepare_statx,
 		.call = call_statx,
 	},
@@ -231,7 +233,7 @@ const struct op_row op_table[IOBATCH_OP_COUNT] = {
 		        ARGUMENT("from", PATH, path, REQUIRED),
 		        ARGUMENT("to", PATH, path2, REQUIRED),
 		        FLAGS_ARGUMENT(rename_words)),
-		.facts = OP_DESTRUCTIVE,
+		.facts = OP_DESTRUCTIVE | OP_ON_PATH,
 		.prepare = prepare_renameat,
 		.call = call_renameat,
 	},
@@ -239,7 +241,7 @@ const struct op_row op_table[IOBATCH_OP_COUNT] = {
 		ON_RING("unlinkat", IORING_OP_UNLINKAT, "Removes a name",
 		        PATH_ARGUMENT,
 		        FLAGS_ARGUMENT(unlink_words)),
-		.facts = OP_DESTRUCTIVE,
+		.facts = OP_DESTRUCTIVE | OP_ON_PATH,
 		.prepare = prepare_unlinkat,
 		.call = call_unlinkat,
 	},
@@ -247,6 +249,7 @@ const struct op_row op_table[IOBATCH_OP_COUNT] = {
 		ON_RING("mkdirat", IORING_OP_MKDIRAT, "Makes a directory",
 		        PATH_ARGUMENT,
 		        ARGUMENT("mode", MODE, mode, OR(0777))),
+		.facts = OP_ON_PATH,
 		.prepare = prepare_mkdirat,
 		.call = call_mkdirat,
 	},
@@ -254,6 +257,7 @@ const struct op_row op_table[IOBATCH_OP_COUNT] = {
 		ON_RING("symlinkat", IORING_OP_SYMLINKAT, "Makes a symbolic link",
 		        ARGUMENT("target", PATH, path, REQUIRED),
 		        ARGUMENT("path", PATH, path2, REQUIRED)),
+		.facts = OP_ON_PATH,
 		.prepare = prepare_symlinkat,
 		.call = call_symlinkat,
 	},
@@ -262,6 +266,7 @@ const struct op_row op_table[IOBATCH_OP_COUNT] = {
 		        ARGUMENT("from", PATH, path, REQUIRED),
 		        ARGUMENT("to", PATH, path2, REQUIRED),
 		        FLAGS_ARGUMENT(link_words)),
+		.facts = OP_ON_PATH,
 		.prepare = prepare_linkat,
 		.call = call_linkat,
 	},
@@ -274,22 +279,65 @@ const struct op_row op_table[IOBATCH_OP_COUNT] = {
 		BY_CALL("readlinkat", "Reads what a symbolic link points to",
 		        PATH_ARGUMENT,
 		        ARGUMENT("length", SIZE, length, OR(IOBATCH_PATH_MAX))),
-		.facts = OP_IDEMPOTENT,
+		.facts = OP_BREAKS_LINK | OP_IDEMPOTENT | OP_ON_PATH,
 		.call = call_readlinkat,
 	},
 	[IOBATCH_OP_FCHMODAT] = {
 		BY_CALL("fchmodat", "Sets a file's permissions",
 		        PATH_ARGUMENT,
 		        ARGUMENT("mode", MODE, mode, REQUIRED)),
-		.facts = OP_IDEMPOTENT,
+		.facts = OP_BREAKS_LINK | OP_IDEMPOTENT | OP_ON_PATH,
 		.call = call_fchmodat,
 	},
 	[IOBATCH_OP_UTIMENSAT] = {
 		BY_CALL("utimensat", "Sets a file's times to now",
 		        PATH_ARGUMENT,
 		        FLAGS_ARGUMENT(utimens_words)),
-		.facts = OP_IDEMPOTENT,
+		.facts = OP_BREAKS_LINK | OP_IDEMPOTENT | OP_ON_PATH,
 		.call = call_utimensat,
+	},
+	[IOBATCH_OP_FTRUNCATE] = {
+		ON_RING("ftruncate", IORING_OP_FTRUNCATE, "Sets a file's length",
+		        FILE_ARGUMENT,
+		        ARGUMENT("length", SIZE, length, REQUIRED)),
+		.facts = OP_USES_FILE | OP_DESTRUCTIVE | OP_IDEMPOTENT,
+		.prepare = prepare_ftruncate,
+		.call = call_ftruncate,
+	},
+	[IOBATCH_OP_FCHMOD] = {
+		BY_CALL("fchmod", "Sets an open file's permissions",
+		        FILE_ARGUMENT,
+		        ARGUMENT("mode", MODE, mode, REQUIRED)),
+		.facts = OP_BREAKS_LINK | OP_USES_FILE | OP_IDEMPOTENT,
+		.call = call_fchmod,
+	},
+	[IOBATCH_OP_FCHOWN] = {
+		BY_CALL("fchown", "Sets an open file's user and group",
+		        FILE_ARGUMENT,
+		        ARGUMENT("user", NUMBER, op_flags, OR(UINT32_MAX)),
+		        ARGUMENT("group", NUMBER, mode, OR(UINT32_MAX))),
+		.facts = OP_BREAKS_LINK | OP_USES_FILE | OP_IDEMPOTENT,
+		.call = call_fchown,
+	},
+	[IOBATCH_OP_FUTIMENS] = {
+		BY_CALL("futimens", "Sets an open file's times to now", FILE_ARGUMENT),
+		.facts = OP_BREAKS_LINK | OP_USES_FILE | OP_IDEMPOTENT,
+		.call = call_futimens,
+	},
+	[IOBATCH_OP_COPY_FILE_RANGE] = {
+		BY_CALL("copy_file_range", "Copies from file to file within the kernel",
+		        FILE_ARGUMENTS,
+		        ARGUMENT("length", SIZE, length, REQUIRED),
+		        OFFSET_ARGUMENT,
+		        ARGUMENT("to_offset", SIZE, offset2, OR(0))),
+		.facts = OP_BREAKS_LINK | OP_USES_FILE | OP_USES_FILE2 | OP_MOVES_BYTES |
+		         OP_IDEMPOTENT,
+		.call = call_copy_file_range,
+	},
+	[IOBATCH_OP_FICLONE] = {
+		BY_CALL("ficlone", "Makes a file share the data of another", FILE_ARGUMENTS),
+		.facts = OP_BREAKS_LINK | OP_USES_FILE | OP_USES_FILE2 | OP_IDEMPOTENT,
+		.call = call_ficlone,
 	},
 };
 /* clang-format on */

@@ -32,7 +32,7 @@ struct step {
 	struct iobatch_op op;
 	struct template *path;
 	struct template *path2;
-	struct timespec times[2]; /* of an utimensat: the caller's may be gone by then */
+	struct timespec times[2]; /* of an op that sets times: the caller's may be gone by then */
 	unsigned read;            /* which of the reads this is, or a write sends */
 };
 
@@ -59,12 +59,19 @@ static void account(struct steps_state *state, struct iobatch_item *item,
 {
 	for (unsigned i = 0; i < done->count; i++) {
 		const struct iobatch_op *op = &done->ops[i];
+		/* One that may fail has moved nothing then. */
+		uint64_t moved = op->result > 0 ? (uint64_t)op->result : 0;
 
-		if (op->opcode != IOBATCH_OP_READ && op->opcode != IOBATCH_OP_WRITE)
-			continue;
-		item->bytes += (uint64_t)op->result;
-		if (op->opcode == IOBATCH_OP_READ)
-			state->read_bytes[state->reads++] = (uint64_t)op->result;
+		switch (op->opcode) {
+		case IOBATCH_OP_READ:
+			state->read_bytes[state->reads++] = moved;
+			item->bytes += moved;
+			break;
+		case IOBATCH_OP_WRITE:
+		case IOBATCH_OP_COPY_FILE_RANGE:
+			item->bytes += moved;
+			break;
+		}
 	}
 }
 
@@ -155,6 +162,7 @@ struct survey {
 	size_t chain_space_max;
 	bool statx;
 	bool readlink;
+	bool process_files;
 };
 
 __attribute__((format(printf, 2, 3))) static int fail(char **ret_error, const char *format, ...)
@@ -172,28 +180,38 @@ __attribute__((format(printf, 2, 3))) static int fail(char **ret_error, const ch
 	return -EINVAL;
 }
 
-static int check_file(struct survey *survey, const struct iobatch_op *op, bool opens,
+/*
+ * May a ring have no opcode for this op? It is made as a system call then, which cannot use a
+ * ring's direct descriptors.
+ */
+static bool may_be_called(unsigned opcode)
+{
+	/* The ring's ftruncate is younger than the ring. */
+	return !iobatch_op_info(opcode)->ring_opcode || opcode == IOBATCH_OP_FTRUNCATE;
+}
+
+static int check_file(struct survey *survey, unsigned opcode, int32_t file, bool opens,
                       char **ret_error)
 {
-	bool closes = op->opcode == IOBATCH_OP_CLOSE;
+	bool closes = opcode == IOBATCH_OP_CLOSE;
 	unsigned bit;
 
-	if (op->file < 0) {
+	if (file < 0) {
 		/* A descriptor of the caller's stays open. */
 		if (opens || closes)
 			return fail(ret_error, "only a file of the item can be opened or closed");
 		return 0;
 	}
-	if (op->file >= FILES_MAX)
+	if (file >= FILES_MAX)
 		return fail(ret_error, "an item can have at most %d files", FILES_MAX);
-	bit = 1u << op->file;
+	bit = 1u << file;
 	if (opens) {
 		if (survey->open & bit)
 			return fail(ret_error, "this file is open already");
 		survey->opened |= bit;
 		survey->open |= bit;
-		if (op->file >= survey->files)
-			survey->files = op->file + 1;
+		if (file >= survey->files)
+			survey->files = file + 1;
 		return 0;
 	}
 	if (!(survey->open & bit))
@@ -202,6 +220,7 @@ static int check_file(struct survey *survey, const struct iobatch_op *op, bool o
 		                               : "the file is used before it is opened");
 	if (closes)
 		survey->open &= ~bit;
+	survey->process_files |= may_be_called(opcode);
 	return 0;
 }
 
@@ -259,17 +278,21 @@ static int take_path(struct step *step, const struct iobatch_argument *argument,
 /* Checks and takes what the op's arguments refer to. */
 static int take_arguments(struct survey *survey, struct step *step, char **ret_error)
 {
-	const struct iobatch_argument *argument = iobatch_op_info(step->op.opcode)->arguments;
+	const struct iobatch_op *op = &step->op;
+	const struct iobatch_argument *argument = iobatch_op_info(op->opcode)->arguments;
 	int result = 0;
 
 	for (; argument->name && result == 0; argument++) {
+		bool second;
+
 		switch (argument->type) {
 		case IOBATCH_ARGUMENT_PATH:
 			result = take_path(step, argument, ret_error);
 			break;
 		case IOBATCH_ARGUMENT_FILE:
 		case IOBATCH_ARGUMENT_NEW_FILE:
-			result = check_file(survey, &step->op,
+			second = argument->offset == offsetof(struct iobatch_op, file2);
+			result = check_file(survey, op->opcode, second ? op->file2 : op->file,
 			                    argument->type == IOBATCH_ARGUMENT_NEW_FILE, ret_error);
 			break;
 		default:
@@ -316,7 +339,8 @@ static int take_step(struct survey *survey, struct step *step, const struct ioba
 	step->op.path = NULL;
 	step->op.path2 = NULL;
 	step->op.buffer = NULL;
-	if (op->opcode == IOBATCH_OP_UTIMENSAT && op->buffer) {
+	if ((op->opcode == IOBATCH_OP_UTIMENSAT || op->opcode == IOBATCH_OP_FUTIMENS) &&
+	    op->buffer) {
 		memcpy(step->times, op->buffer, sizeof(step->times));
 		step->op.buffer = step->times;
 	}
@@ -359,6 +383,7 @@ static void settle_needs(struct steps *steps, const struct survey *survey)
 
 	base->chain_ops_max = survey->chain_ops_max;
 	base->files_max = (unsigned)survey->files;
+	base->process_files = survey->process_files;
 	base->buffer_size =
 		(survey->longest_read + BUFFER_MULTIPLE - 1) / BUFFER_MULTIPLE * BUFFER_MULTIPLE;
 	base->buffers_min = survey->reads;

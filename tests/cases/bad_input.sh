@@ -37,6 +37,35 @@ refused "wrong type" "job.yaml:3: options: must be a mapping of keys and values,
 refused "a unit where none is" \
 	"job.yaml:3: options.timeout_ms: must be a number of milliseconds, 0 to 31536000000, not 5s"
 
+{ cat good.yaml; printf 'options:\n  executor: threads\n'; } >job.yaml
+refused "an executor that there is not" \
+	"job.yaml:4: options.executor: must be one of auto, ring, syscall, simulated, not \"threads\""
+
+{ cat good.yaml; printf 'options: {threads: 1025}\n'; } >job.yaml
+refused "too many threads" "job.yaml:3: options.threads: must be auto or 1 to 1024, not 1025"
+
+{ cat good.yaml; printf 'options:\n  timeout_ms: 5\n  guards: both\n'; } >job.yaml
+refused "an unknown guard" \
+	"job.yaml:5: options.guards: must be one of auto, linked, list, not \"both\""
+
+{ cat good.yaml; printf 'options: {max_stuck: -1}\n'; } >job.yaml
+refused "a negative max_stuck" "job.yaml:3: options.max_stuck: must be 0 to 65536, not -1"
+
+{ cat good.yaml; printf 'options: {stuck_grace_ms: 1s}\n'; } >job.yaml
+refused "a grace with a unit" \
+	"job.yaml:3: options.stuck_grace_ms: must be a number of milliseconds, 0 to 31536000000, not 1s"
+
+{ cat good.yaml; printf 'options: {path_ops_max: 0}\n'; } >job.yaml
+refused "no path op at all" "job.yaml:3: options.path_ops_max: must be 1 to 65536, not 0"
+
+{ cat good.yaml; printf 'options: {simulation: {lost_permille: 1}}\n'; } >job.yaml
+refused "a simulation without its executor" \
+	"job.yaml:3: options.simulation: has an effect only with executor: simulated"
+
+{ cat good.yaml; printf 'options:\n  executor: simulated\n  simulation:\n    without: [cqe_skip, cqes]\n'; } >job.yaml
+refused "a feature that cannot be hidden" \
+	"job.yaml:6: options.simulation.without: must be a list of words from submit_all, cqe_skip, etime_success, direct_files, not \"cqes\""
+
 printf 'items: {list: {file: list}}\n' >job.yaml
 refused "missing key" "job.yaml:1: processor: this key is required and is missing"
 
@@ -106,7 +135,7 @@ exits "--set with a bad value" 2 check good.yaml --set options.rings=many
 says "is named as such" "$err" "iobatch: --set options.rings: must be auto or 1 to 64, not many"
 
 for arguments in "" frobnicate run check "run good.yaml more" "run good.yaml --progress loud" \
-	"run good.yaml --list-successful" "run good.yaml --frobnicate" "ops more" "doctor more" --frobnicate; do
+	"run good.yaml --list-successful" "run good.yaml --frobnicate" "run good.yaml --executor=none" "run good.yaml --executor=" "ops more" "doctor more" --frobnicate; do
 	# shellcheck disable=SC2086 # words are what is wanted
 	exits "'iobatch $arguments' is refused" 2 $arguments
 	[ -s "$err" ] && [ ! -s "$out" ]

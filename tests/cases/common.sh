@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: MIT
 #
 # What the cases share. A case is called with the command, json_get and the folder of the job files;
-# it is then in an empty directory of its own, and $out and $err are files in it. It speaks TAP.
+# it is then in an empty directory of its own, and $out and $err are files in it. It speaks TAP. A case
+# that finds an executor in EXECUTOR is about that one: see exits().
 set -u
 
 iobatch=$(realpath "$1")
 json_get=$(realpath "$2")
 configs=$(realpath "$3")
+executor=${EXECUTOR-}
+on=${executor:+ ($executor)}
 
 export LC_ALL=C
 work=$(mktemp -d)
-trap 'chmod -R u+rwX "$work" 2>/dev/null; rm -rf "$work"' EXIT
+clean_up() {
+	chmod -R u+rwX "$work" 2>/dev/null
+	rm -rf "$work"
+}
+trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
 mkdir "$work/here"
 cd "$work/here" || exit 1
@@ -20,11 +27,16 @@ number=0
 
 echo "TAP version 13"
 
+if [ "$executor" = ring ] && ! "$iobatch" doctor >"$out" 2>&1; then
+	echo "1..0 # SKIP $(sed -n 's/^cause: //p' "$out")"
+	exit 0
+fi
+
 # ok NAME: the last command decides.
 ok() {
 	if [ $? -eq 0 ]; then
 		number=$((number + 1))
-		echo "ok $number - $1"
+		echo "ok $number - $1$on"
 	else
 		not_ok "$1"
 	fi
@@ -33,7 +45,7 @@ ok() {
 # not_ok NAME, with what the last run said.
 not_ok() {
 	number=$((number + 1))
-	echo "not ok $number - $1"
+	echo "not ok $number - $1$on"
 	[ ! -e "$out" ] || head -n 20 "$out" | tr -d '\000' | sed 's/^/# out: /'
 	[ ! -e "$err" ] || head -n 20 "$err" | tr -d '\000' | sed 's/^/# err: /'
 }
@@ -48,14 +60,19 @@ is() {
 # skip NAME REASON
 skip() {
 	number=$((number + 1))
-	echo "ok $number - $1 # SKIP $2"
+	echo "ok $number - $1$on # SKIP $2"
 }
 
-# exits NAME CODE ARGUMENTS...: runs the command, with its output in $out and $err.
+# exits NAME CODE ARGUMENTS...: runs the command, with its output in $out and $err; a job on the
+# executor that the case is about.
 exits() {
 	name=$1
 	code=$2
 	shift 2
+	if [ -n "$executor" ] && [ "$1" = run ]; then
+		shift
+		set -- run --executor="$executor" "$@"
+	fi
 	"$iobatch" "$@" >"$out" 2>"$err"
 	is "$name" "$code" $?
 }
@@ -74,6 +91,11 @@ holds() {
 # value FILE KEY...: of a JSON file.
 value() {
 	"$json_get" "$@"
+}
+
+# ran_on FILE: does the result say that it was the executor that the case is about?
+ran_on() {
+	is "the executor that was asked for" "$executor" "$(value "$1" executor)"
 }
 
 done_testing() {

@@ -14,6 +14,7 @@ listing() {
 
 printf 'items: {walk: {root: tree, types: [file, directory, symlink]}}\nprocessor: {copy: {destination: to}}\n' >job.yaml
 exits "copy" 0 run job.yaml --result result.json
+ran_on result.json
 diff -r --no-dereference tree to >"$out" 2>"$err"
 ok "the content is the same"
 listing tree >"$work/from.list"

@@ -12,9 +12,10 @@ printf 'items: {walk: {root: tree}}\nprocessor: {hash: {algorithm: sha256, manif
 
 (
 	ulimit -S -n 24
-	exec "$iobatch" run job.yaml --progress none --result result.json
+	exec "$iobatch" run --executor="$executor" job.yaml --progress none --result result.json
 ) 2>"$err"
 is "the run succeeds" 0 "$?"
+ran_on result.json
 is "no item failed" 300 "$(value result.json successful)"
 sha256sum --check --quiet --strict m >"$err" 2>&1
 is "every digest is right" 0 "$?"

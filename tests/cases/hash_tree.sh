@@ -13,6 +13,7 @@ for algorithm in sha256:sha256sum blake2b:b2sum; do
 	name=${algorithm%:*}
 	tool=${algorithm#*:}
 	exits "$name" 0 run job.yaml --set processor.hash.algorithm="$name" --result result.json
+	ran_on result.json
 	is "$name: each file" "$files" "$(wc -l <m)"
 	$tool --check --quiet --strict m >"$out" 2>"$err"
 	ok "$name: $tool agrees"
@@ -44,13 +45,13 @@ mkdir own
 echo one >own/one
 printf 'items: {walk: {root: .}}\nprocessor: {hash: {algorithm: sha256, manifest: ./manifest}}\n' >own.yaml
 for time in first second; do
-	(cd own && "$iobatch" run ../own.yaml --progress none) >"$out" 2>"$err"
+	(cd own && "$iobatch" run --executor="$executor" ../own.yaml --progress none) >"$out" 2>"$err"
 	ok "a manifest in the tree, for the $time time"
 	is "has no line of its own" "./one" "$(cut -c 67- own/manifest)"
 done
 mkdir own/deep
 echo two >own/deep/manifest
-(cd own && "$iobatch" run ../own.yaml --progress none) >"$out" 2>"$err"
+(cd own && "$iobatch" run --executor="$executor" ../own.yaml --progress none) >"$out" 2>"$err"
 is "another file of its name has one" "./deep/manifest ./one" "$(cut -c 67- own/manifest | tr '\n' ' ' | sed 's/ $//')"
 
 find tree -type f -print0 >list

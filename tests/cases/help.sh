@@ -23,15 +23,20 @@ for command in "" run check ops doctor; do
 	ok "'$command --help' is not wrapped in the middle of a sentence"
 done
 "$iobatch" run --help >"$out"
-for option in --set --progress --result --list-successful --dry-run; do
+for option in --set --executor --progress --result --list-successful --dry-run; do
 	holds "run --help explains $option" "$out" "$option"
+done
+for code in 0 1 2 3 5; do
+	grep -q "Exit status: .*" "$out" && sed -n '/^Exit status/,$p' "$out" | grep -qw "$code"
+	ok "run --help explains exit status $code"
 done
 holds "run --help says what paths are relative to" "$out" "relative to the current directory"
 
 exits "ops" 0 ops
 for op in nop openat openat2 close read write fsync fdatasync fallocate fadvise statx renameat \
-	unlinkat mkdirat symlinkat linkat timeout readlinkat fchmodat utimensat; do
-	grep -Eq "^$op +(IORING_OP_[A-Z0-9_]+|-) +(ring|system call|no) +[A-Z]" "$out"
+	unlinkat mkdirat symlinkat linkat timeout readlinkat fchmodat utimensat ftruncate fchmod fchown \
+	futimens copy_file_range ficlone; do
+	grep -Eq "^$op +(IORING_OP_[A-Z0-9_]+|-) +(ring|system call) +[A-Z]" "$out"
 	ok "ops lists $op"
 done
 exits "ops --arguments" 0 ops --arguments
@@ -43,9 +48,11 @@ code=$?
 if [ $code -eq 0 ]; then
 	holds "doctor: usable" "$out" "io_uring: can be used"
 	holds "doctor: features" "$out" "features: "
+	holds "doctor: what auto takes" "$out" "executor: auto takes ring"
 else
 	is "doctor: not usable is 3" 3 $code
 	holds "doctor: the remedy" "$out" "remedy: "
+	holds "doctor: what auto takes" "$out" "executor: auto takes syscall"
 fi
 holds "doctor: the kernel" "$out" "kernel: $(uname -r)"
 holds "doctor: locked memory" "$out" "locked memory (memlock): "
@@ -55,4 +62,6 @@ printf 'items: {walk: {root: /nowhere}}\nprocessor: {nop: {}}\n' >job.yaml
 exits "check looks at the job only" 0 check job.yaml
 is "check sums it up" "job.yaml: ok
 job: walk /nowhere; nop; 64 items a batch, 8 batches at once" "$(cat "$out")"
+exits "check says which executor is asked for" 0 check job.yaml --set options.executor=syscall
+holds "by name" "$out" "8 batches at once, by system calls"
 done_testing

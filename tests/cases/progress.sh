@@ -42,6 +42,7 @@ tail -n 1 "$err" >line.json
 is "in the end all are processed" 301 "$(value line.json processed)"
 is "one of them failed" 1 "$(value line.json failed)"
 is "none is left" 0 "$(value line.json pending)"
+is "none is stuck" 0 "$(value line.json stuck)"
 is "the total is final" true "$(value line.json total_is_final)"
 is "in so many batches" 31 "$(value line.json total_batches)"
 is "the result says the same" 31 "$(value result.json total_batches)"

@@ -12,6 +12,7 @@ printf '%s\n' 1 2 3 4 5 >paths.txt
 
 exits "a run with a failed item exits with 1" 1 \
 	run "$configs/reference.yaml" --result result.json --list-successful
+ran_on result.json
 is "the job's name" reference "$(value result.json job)"
 is "four are successful" 4 "$(value result.json successful)"
 is "they are all listed" 4 "$(value result.json successful_items)"
@@ -30,6 +31,9 @@ is "five were processed" 5 "$(value result.json total_processed)"
 is "in three batches" 3 "$(value result.json total_batches)"
 is "with two retries" 2 "$(value result.json retries)"
 is "the bytes of the four" 8 "$(value result.json bytes)"
+is "none was stuck" 0 "$(value result.json stuck)"
+is "none still runs" 0 "$(value result.json still_running)"
+is "none was late" 0 "$(value result.json lateness count)"
 is "nothing was left out" 0 "$(value result.json source_errors)"
 
 # Of the two windows one runs items 1 and 2, the other 3 and 4, and one of them 5: so two pauses.

@@ -30,6 +30,13 @@ is "one item of the glob" 1 "$(value result.json total_processed)"
 exits "the later --set wins" 0 check job.yaml --set options.batch_size=0 --set options.batch_size=7
 holds "with its value" "$out" "7 items a batch"
 
+exits "--executor is a --set" 0 run job.yaml --executor=simulated --set items.walk.root=tree \
+	--result result.json
+is "of the executor" simulated "$(value result.json executor)"
+exits "and the later one wins" 0 run job.yaml --executor=ring --set options.executor=simulated \
+	--set items.walk.root=tree --result result.json
+is "as of two --set" simulated "$(value result.json executor)"
+
 mkdir 'odd: {name}, # "x"'
 echo a >'odd: {name}, # "x"/a'
 exits "a plain value needs no quoting" 0 run job.yaml --set 'items.walk.root=odd: {name}, # "x"' \

@@ -22,6 +22,7 @@ processor:
     - close: {file: in}
 YAML
 exits "steps copy what they read" 0 run job.yaml --result result.json
+ran_on result.json
 is "under the names of the placeholders" "{0}-1-1.txt
 {1}-2-2.txt
 {2}-plain-plain" "$(cd out && echo * | tr ' ' '\n')"

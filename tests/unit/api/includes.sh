@@ -61,7 +61,7 @@ only processor 'processor/|op/abi\.h'
 only job 'job/'
 only cli 'cli/|job/'
 
-within 'liburing' 'executor/ring'
+within 'liburing' 'executor/(ring|kernel)'
 within 'linux/io_uring\.h' 'op/'
 within 'cyaml|yaml\.h' 'job/'
 within 'jansson' 'job/|cli/'

@@ -38,6 +38,23 @@ static void a_wide_line_holds_everything(void **state)
 	                          "ETA 5.00 s  3 failed");
 }
 
+static void what_is_stuck_now_is_said_beside_what_failed(void **state)
+{
+	struct iobatch_progress progress = half_way();
+	struct bar_rates rates = {.sampled = false};
+	char line[BAR_COLUMNS_MAX + 1];
+
+	(void)state;
+	progress.stuck = 2;
+	bar_render(line, 200, &progress, &rates);
+	assert_string_equal(line, "[##########..........]   50%  500/1000  3 failed  2 stuck");
+	/* Less of use than what failed, more than anything else. */
+	bar_render(line, 27, &progress, &rates);
+	assert_string_equal(line, "500/1000  3 failed  2 stuck");
+	bar_render(line, 26, &progress, &rates);
+	assert_string_equal(line, " 50%  500/1000  3 failed");
+}
+
 static void a_line_is_never_wider_than_the_terminal(void **state)
 {
 	struct iobatch_progress progress = half_way();
@@ -48,6 +65,7 @@ static void a_line_is_never_wider_than_the_terminal(void **state)
 	progress.processed = UINT64_MAX / 2;
 	progress.pending = UINT64_MAX / 2;
 	progress.failed = UINT64_MAX / 2;
+	progress.stuck = UINT64_MAX / 2;
 	progress.bytes = UINT64_MAX;
 	bar_sample(&rates, &progress);
 	for (size_t columns = 0; columns <= 300; columns++) {
@@ -163,6 +181,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_wide_line_holds_everything),
+		cmocka_unit_test(what_is_stuck_now_is_said_beside_what_failed),
 		cmocka_unit_test(a_line_is_never_wider_than_the_terminal),
 		cmocka_unit_test(the_least_useful_is_left_out_first),
 		cmocka_unit_test(a_total_that_may_grow_is_not_divided_by),

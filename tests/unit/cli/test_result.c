@@ -126,6 +126,66 @@ static void counts_and_failures_are_written(void **state)
 	json_decref(root);
 }
 
+static void what_is_stuck_and_how_late_it_was_is_written(void **state)
+{
+	struct iobatch_file late = named("/late"), hung = named("/hung"), gone = named("/gone");
+	struct iobatch_outcome failed[] = {
+		{.object = &late,
+	         .error = -ETIME,
+	         .opcode = IOBATCH_OP_STATX,
+	         .attempts = 1,
+	         .error_name = "ETIME",
+	         .message = "Timer expired",
+	         .stuck = true},
+		{.object = &hung,
+	         .error = -ETIME,
+	         .opcode = IOBATCH_OP_STATX,
+	         .attempts = 1,
+	         .error_name = "ETIME",
+	         .message = "Timer expired",
+	         .stuck = true,
+	         .still_running = true},
+		{.object = &gone,
+	         .error = -ENOENT,
+	         .opcode = IOBATCH_OP_STATX,
+	         .attempts = 1,
+	         .error_name = "ENOENT",
+	         .message = "No such file or directory"},
+	};
+	struct iobatch_result result = {.total_processed = 3,
+	                                .failed = 3,
+	                                .executor = IOBATCH_EXECUTOR_SYSCALL,
+	                                .stuck = 2,
+	                                .still_running = 1,
+	                                .lateness = {.count = 4,
+	                                             .p50_ns = 1500000,
+	                                             .p90_ns = 2000000,
+	                                             .p99_ns = 3000000,
+	                                             .max_ns = 1000000000},
+	                                .failed_items = failed,
+	                                .failed_items_count = 3};
+	struct result_report report = {.job = "j", .result = &result};
+	json_t *root = write_and_load(&report), *list = json_object_get(root, "failed");
+	json_t *lateness = json_object_get(root, "lateness");
+
+	(void)state;
+	assert_string_equal(text_at(root, "executor"), "syscall");
+	assert_int_equal(count_at(root, "stuck"), 2);
+	assert_int_equal(count_at(root, "still_running"), 1);
+	assert_int_equal(count_at(lateness, "count"), 4);
+	assert_true(json_real_value(json_object_get(lateness, "p50_ms")) == 1.5);
+	assert_true(json_real_value(json_object_get(lateness, "p90_ms")) == 2);
+	assert_true(json_real_value(json_object_get(lateness, "p99_ms")) == 3);
+	assert_true(json_real_value(json_object_get(lateness, "max_ms")) == 1000);
+	assert_true(json_is_true(json_object_get(json_array_get(list, 0), "stuck")));
+	assert_null(json_object_get(json_array_get(list, 0), "still_running"));
+	assert_true(json_is_true(json_object_get(json_array_get(list, 1), "stuck")));
+	assert_true(json_is_true(json_object_get(json_array_get(list, 1), "still_running")));
+	assert_null(json_object_get(json_array_get(list, 2), "stuck"));
+	assert_null(json_object_get(json_array_get(list, 2), "still_running"));
+	json_decref(root);
+}
+
 static void successful_items_are_listed_when_asked_for(void **state)
 {
 	struct iobatch_file block = named("/data");
@@ -207,6 +267,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts_and_failures_are_written),
+		cmocka_unit_test(what_is_stuck_and_how_late_it_was_is_written),
 		cmocka_unit_test(successful_items_are_listed_when_asked_for),
 		cmocka_unit_test(names_of_bytes_do_not_break_the_document),
 		cmocka_unit_test(a_file_that_cannot_be_written_is_an_error_and_leaves_nothing),

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,8 @@
 
 #define ITEMS_MAX 60u
 #define BUFFER_SIZE 4096u
+#define RINGS_MAX 3u
+#define CONCURRENT_MAX 5u
 
 extern _Thread_local uint64_t current_seed; /* for the message */
 
@@ -53,7 +56,16 @@ struct record {
 	uint32_t cleanups;
 	unsigned settled;
 	unsigned told;
-	bool over; /* the processor has ended the attempt */
+	bool stuck; /* when it settled */
+	bool over;  /* the processor has ended the attempt */
+	int error;  /* when it settled */
+	int given;  /* the attempt's error as the processor gave it; 0 = it gave none */
+	uint64_t bytes;
+	/* On the clock of the item's ring. */
+	uint64_t start_ns;   /* of the attempt */
+	uint64_t last_ns;    /* the processor's last callback */
+	uint64_t settled_ns; /* the item's end */
+	uint64_t errnos[3];  /* bits: with which ops of the attempt have failed */
 };
 
 struct world {
@@ -67,11 +79,29 @@ struct world {
 	unsigned streamed;
 	bool direct_files, timers_link;
 	uint32_t unlinkable; /* bits of opcodes */
+	bool may_halt;       /* more may be stuck than the run allows */
 	struct iobatch_progress last;
+	struct slot *slots[RINGS_MAX];                  /* of each ring, once it has begun */
+	uint64_t settled_ns[RINGS_MAX][CONCURRENT_MAX]; /* the last item of each window */
+	_Atomic uint64_t ops;
+	_Atomic unsigned late;        /* items that have timed out */
+	_Atomic unsigned left_behind; /* slots of which ops were in flight at the end */
+	uint64_t bytes;
 	_Atomic unsigned batch_left[ITEMS_MAX];
 	_Atomic unsigned batches_active;
 	uint64_t digest; /* of what on_settled was told */
 };
+
+/* The clock of the ring that an item is on. */
+static inline uint64_t clock_of(const struct iobatch_item *item)
+{
+	const struct executor *executor = slot_reaper((const struct slot *)item)->executor;
+
+	return executor->ops->now_ns((struct executor *)executor);
+}
+
+/* May an op be run again although it was perhaps carried out? Known by heart. */
+bool observer_is_idempotent(int opcode);
 
 /* Does a slot have a file open, as the observer (the executor) sees it? */
 bool observer_holds_files(const struct executor *executor, unsigned slot);

@@ -165,7 +165,7 @@ static void each_allocation_that_fails_fails_the_run_or_shortens_its_lists(void 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TRIAL_ON_BOTH(each_allocation_that_fails_fails_the_run_or_shortens_its_lists),
+		TRIAL_ON_EACH(each_allocation_that_fails_fails_the_run_or_shortens_its_lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
  */
 #include "random.h"
 
+#define PATIENCE_MS 60u /* how much longer than its time an attempt may take, answers and all */
 #define DATA_SIZE 4000u /* of a buffer; behind it stands whose it is */
 
 /* -------------------------------------------------------------- processor --
@@ -17,7 +18,6 @@ struct state {
 	uint32_t open;      /* files that are surely open */
 	uint32_t completed; /* ops of the unordered chain that are not in flight */
 	unsigned steps, agains;
-	bool insists; /* has an op that must read all, and may not fail */
 };
 
 static struct record *record_of(struct world *world, const struct iobatch_item *item)
@@ -49,12 +49,24 @@ static void check_buffers(const struct iobatch_item *item, unsigned marked)
 	}
 }
 
-static struct iobatch_op move(uint64_t *random, const struct iobatch_item *item, int file)
+static struct iobatch_op file_op(uint64_t *random, const struct iobatch_item *item, int file)
 {
 	bool reads = one_in(random, 2);
 	char *data = item->scratch;
 	struct iobatch_op op;
 
+	switch (below(random, 8)) {
+	case 0:
+		return iobatch_op_fsync(file);
+	case 1:
+		return iobatch_op_fdatasync(file);
+	case 2:
+		return iobatch_op_ftruncate(file, 0);
+	case 3:
+		return iobatch_op_fadvise(file, 0, 0, POSIX_FADV_SEQUENTIAL);
+	default:
+		break;
+	}
 	if (item->buffer_count > 0)
 		data = item->buffers[below(random, item->buffer_count)];
 	op = reads ? iobatch_op_read(file, data, below(random, DATA_SIZE), below(random, 9000))
@@ -66,7 +78,9 @@ static struct iobatch_op move(uint64_t *random, const struct iobatch_item *item,
 
 static struct iobatch_op other_op(uint64_t *random, const struct iobatch_item *item)
 {
-	switch (below(random, 5)) {
+	switch (below(random, 6)) {
+	case 5:
+		return iobatch_op_renameat(AT_FDCWD, "a", AT_FDCWD, "b", 0);
 	case 0:
 		return iobatch_op_statx(AT_FDCWD, "a", 0, STATX_SIZE,
 		                        (struct statx *)((char *)item->scratch + DATA_SIZE));
@@ -100,7 +114,7 @@ static void fill(struct world *world, struct iobatch_item *item, struct state *s
 			if (gone & bit)
 				continue;
 			if (unsure & bit || (open & bit && !one_in(&state->random, 3))) {
-				op = move(&state->random, item, file);
+				op = file_op(&state->random, item, file);
 				used |= bit;
 			} else if (chain->unordered && used & bit) {
 				continue;
@@ -119,26 +133,60 @@ static void fill(struct world *world, struct iobatch_item *item, struct state *s
 			if (op_is(&op, OP_OPENS_FILE))
 				unsure |= bit;
 		}
-		state->insists |= op.flags == IOBATCH_EXACT;
 		iobatch_chain_add(chain, op);
 	}
 }
 
-static void check_done(struct state *state, const struct iobatch_chain *done)
+/* What a read or write that did not fail has moved: all that there is. */
+static void check_moved(const struct world *world, const struct iobatch_op *op)
+{
+	uint64_t size = world->simulation.file_size, there = 0;
+
+	if (op->result < 0)
+		return;
+	if (!op_is(op, OP_MOVES_BYTES)) {
+		CHECK(op->result == 0);
+		return;
+	}
+	if (op->opcode == IOBATCH_OP_WRITE)
+		there = op->length;
+	else if (op->offset < size)
+		there = op->length < size - op->offset ? op->length : size - op->offset;
+	CHECK((uint64_t)op->result == there);
+	CHECK(!(op->flags & IOBATCH_EXACT) || there == op->length);
+}
+
+static void check_done(const struct world *world, struct state *state,
+                       const struct iobatch_chain *done)
 {
 	for (unsigned i = 0; i < done->count; i++) {
 		const struct iobatch_op *op = &done->ops[i];
 
 		CHECK(op->result >= 0 || op->flags & IOBATCH_MAY_FAIL);
 		CHECK(op->result != -ECANCELED);
-		if (op->result >= 0 &&
-		    (op->opcode == IOBATCH_OP_WRITE || op->flags & IOBATCH_EXACT))
-			CHECK((uint64_t)op->result == op->length);
+		check_moved(world, op);
 		if (op_is(op, OP_OPENS_FILE) && op->result >= 0)
 			state->open |= 1u << op->file;
 		if (op_is(op, OP_CLOSES_FILE))
 			state->open &= ~(1u << op->file);
 	}
+}
+
+/* When the last item of a window has settled; 0 = none has. */
+static uint64_t *window_ns_of(struct world *world, const struct iobatch_item *item)
+{
+	const struct slot *slot = (const struct slot *)item;
+	const struct reaper *reaper = slot_reaper(slot);
+
+	return &world->settled_ns[reaper->number][slot->window - reaper->windows];
+}
+
+/* An attempt ends in time, by itself, cancelled or given up. */
+static void check_time(const struct world *world, const struct record *record, uint64_t end_ns)
+{
+	if (record->attempts > 0 && world->options.timeout_ms > 0)
+		CHECK(end_ns <=
+		      record->start_ns + (world->options.timeout_ms + PATIENCE_MS) * NS_PER_MS);
 }
 
 static void start_attempt(struct world *world, struct iobatch_item *item, struct state *state,
@@ -147,11 +195,25 @@ static void start_attempt(struct world *world, struct iobatch_item *item, struct
 	unsigned batch = (unsigned)item->index / world->options.batch_size;
 	unsigned first = batch * world->options.batch_size;
 	uint64_t random = world->seed ^ item->index << 20 ^ (uint64_t)item->attempt << 40;
+	uint64_t now_ns = clock_of(item), *window_ns = window_ns_of(world, item);
+	struct reaper *reaper = slot_reaper((struct slot *)item);
 
 	CHECK(item->attempt == record->attempts + 1 && item->attempt <= world->options.retries + 1);
 	CHECK(!world->processor.cleanup || record->cleanups == record->attempts);
 	CHECK(item->buffer_count == world->processor.buffers_min && item->bytes == 0);
 	CHECK(!state->random && !state->open && !state->steps && !holds_any_file(item));
+	CHECK(!reaper->halting);
+	/* After the backoff, or the pause since the window's last item, also of another batch. */
+	if (item->attempt > 1)
+		CHECK(now_ns >= record->last_ns + world->options.backoff_ms * NS_PER_MS);
+	else if (world->options.delay_ms && *window_ns)
+		CHECK(now_ns >= *window_ns + world->options.delay_ms * NS_PER_MS);
+	check_time(world, record, record->last_ns);
+	world->slots[reaper->number] = reaper->slots;
+	memset(record->errnos, 0, sizeof(record->errnos));
+	record->start_ns = now_ns;
+	record->given = 0;
+	record->bytes = 0;
 	record->attempts++;
 	record->over = false;
 	state->random = draw(&random) | 1;
@@ -179,17 +241,23 @@ static int next(void *context, struct iobatch_item *item, const struct iobatch_c
 		start_attempt(world, item, state, record);
 	CHECK(!record->over);
 	check_buffers(item, held);
-	check_done(state, done);
+	check_done(world, state, done);
+	/* Every op has been seen to end, and run again as often as it was asked for. */
+	if (done->unordered && world->processor.complete)
+		CHECK(state->completed == (1u << done->count) - 1);
 	record->over = true;
+	record->last_ns = clock_of(item);
+	record->bytes = item->bytes += below(&state->random, 1000);
 	state->completed = 0;
 	if (one_in(&state->random, 20))
-		return iobatch_item_fail(item, &own_error);
+		return record->given = iobatch_item_fail(item, &own_error);
 	if (one_in(&state->random, 20))
-		return -EXDEV;
+		return record->given = -EXDEV;
 	if (state->steps++ > below(&state->random, 4))
 		return IOBATCH_DONE;
 	if (one_in(&state->random, 30)) {
 		/* Nothing that can be carried out. */
+		record->given = IOBATCH_OWN_ERROR;
 		iobatch_chain_add(chain, iobatch_op_close(FILES_MAX));
 		return IOBATCH_MORE;
 	}
@@ -218,10 +286,15 @@ static int complete(void *context, struct iobatch_item *item, struct iobatch_cha
 	CHECK(chain->unordered && number < chain->count && !(state->completed & 1u << number));
 	CHECK(op->result >= 0 || op->flags & IOBATCH_MAY_FAIL);
 	check_buffers(item, item->buffer_count);
+	check_moved(world, op);
+	record->last_ns = clock_of(item);
 	state->completed |= 1u << number;
 	if (one_in(&state->random, 40)) {
 		record->over = true;
-		return one_in(&state->random, 2) ? -EXDEV : iobatch_item_fail(item, &own_error);
+		record->given = -EXDEV;
+		if (one_in(&state->random, 2))
+			record->given = iobatch_item_fail(item, &own_error);
+		return record->given;
 	}
 	/* This one again or another, unless it would open or close twice. */
 	number = (unsigned)below(&state->random, chain->count);
@@ -243,10 +316,13 @@ static int cleanup(void *context, struct iobatch_item *item, struct iobatch_chai
 	struct record *record = record_of(world, item);
 	struct state *state = item->state;
 
-	CHECK(!record->settled && item->attempt == record->attempts);
+	/* What was stuck has answered after all. */
+	CHECK((!record->settled || record->stuck) && item->attempt == record->attempts);
 	CHECK(++record->cleanups == record->attempts && !holds_any_file(item));
 	check_buffers(item, item->buffer_count);
+	CHECK(item->buffer_count >= world->processor.buffers_min);
 	record->over = true;
+	record->last_ns = clock_of(item);
 	if (one_in(&state->random, 3))
 		return IOBATCH_DONE;
 	while (chain->count < chain->capacity && !one_in(&state->random, 3))
@@ -257,25 +333,81 @@ static int cleanup(void *context, struct iobatch_item *item, struct iobatch_chai
 	return IOBATCH_MORE;
 }
 
+/* The error of an item is one that somebody has given. */
+static void check_error(struct world *world, const struct record *record,
+                        const struct iobatch_outcome *outcome, uint64_t now_ns)
+{
+	unsigned number = (unsigned)-outcome->error;
+	uint64_t deadline_ns = record->start_ns + world->options.timeout_ms * NS_PER_MS;
+
+	switch (outcome->error) {
+	case 0:
+	case -ECANCELED:
+		return;
+	case -ETIME:
+		/* No op fails with it, see `script`. */
+		CHECK(world->options.timeout_ms > 0 && now_ns >= deadline_ns);
+		world->late++;
+		return;
+	case IOBATCH_OWN_ERROR:
+		/* An op that does not link here is by system call, and not for direct files. */
+		CHECK(record->given == outcome->error ||
+		      (world->unlinkable && strcmp(outcome->error_name, "EBADCHAIN") == 0));
+		return;
+	default:
+		break;
+	}
+	if (record->given == outcome->error)
+		return;
+	CHECK(outcome->opcode >= 0 && number < 192);
+	CHECK(outcome->error != -EINTR || !observer_is_idempotent(outcome->opcode));
+	/* The end of the file, and what the kernel calls an interruption. */
+	CHECK(record->errnos[number / 64] >> number % 64 & 1 || outcome->error == -ENODATA ||
+	      outcome->error == -EINTR);
+	/* Where no op fails it can only be that a file was not open, or not any more. */
+	if (world->simulation.error_permille == 0)
+		CHECK(outcome->error == -ENODATA || outcome->error == -EBADF ||
+		      outcome->error == -EINTR);
+}
+
 static int settled(void *context, struct iobatch_item *item, const struct iobatch_outcome *outcome)
 {
 	struct world *world = context;
 	struct record *record = record_of(world, item);
-	const struct state *state = item->state;
 	unsigned batch = (unsigned)item->index / world->options.batch_size;
-	unsigned left = world->count - batch * world->options.batch_size;
+	unsigned counts, left = world->count - batch * world->options.batch_size;
+	uint64_t now_ns = clock_of(item);
+	const struct slot *slot = (const struct slot *)item;
+	/* In a backoff, the attempt is over. */
+	uint64_t end_ns = outcome->error == -ECANCELED ? record->last_ns : now_ns;
 
-	CHECK(++record->settled == 1 && !holds_any_file(item) && item->buffer_count == 0);
+	CHECK(++record->settled == 1);
+	record->stuck = outcome->stuck;
+	CHECK(outcome->stuck || (!holds_any_file(item) && item->buffer_count == 0));
 	CHECK(outcome->index == item->index && outcome->attempts == record->attempts);
-	/* That an op was cancelled is either a deadline or nobody's business but the
-	 * engine's. */
-	CHECK(outcome->error != -ECANCELED && (outcome->error != -ENODATA || state->insists));
-	CHECK(outcome->error != -ETIME || world->options.timeout_ms > 0);
-	CHECK(outcome->error == 0 || record->attempts == world->options.retries + 1);
-	if (world->processor.cleanup)
+	/* That an op was cancelled is either a deadline or nobody's business but the engine's,
+	 * unless the run is halted. */
+	CHECK(outcome->error != -ECANCELED || world->may_halt);
+	CHECK(outcome->bytes == record->bytes || record->attempts == 0);
+	check_time(world, record, end_ns);
+	check_error(world, record, outcome, now_ns);
+	*window_ns_of(world, item) = record->settled_ns = now_ns;
+	CHECK(outcome->error == 0 || record->attempts == world->options.retries + 1 ||
+	      outcome->stuck || world->may_halt);
+	CHECK(outcome->stuck == outcome->still_running);
+	CHECK(!outcome->stuck || slot->phase != SLOT_RUNNING || slot->outstanding > 0);
+	/* Who listens is not given up, when he has been told; what closes and cleans up is not
+	 * asked. */
+	CHECK(!outcome->stuck || slot->phase != SLOT_RUNNING ||
+	      world->simulation.late_permille > 0 || world->simulation.lost_permille > 0 ||
+	      world->simulation.submit_permille > 0);
+	/* Behind what is stuck nothing is cleaned up before it has answered. */
+	if (world->processor.cleanup && !outcome->stuck && !world->may_halt)
 		CHECK(record->cleanups == record->attempts - !outcome->error);
 	left = left < world->options.batch_size ? left : world->options.batch_size;
-	if (atomic_fetch_add(&world->batch_left[batch], 1u << 16) >> 16 == left - 1)
+	/* In the lower half those that have begun. */
+	counts = atomic_fetch_add(&world->batch_left[batch], 1u << 16);
+	if (counts >> 16 == left - 1 && (counts & 0xffff) > 0)
 		world->batches_active--;
 	return item->index % 7 == world->seed % 11 ? -EDOM : 0;
 }
@@ -289,6 +421,8 @@ static void on_settled(void *context, const struct iobatch_outcome *outcome)
 
 	CHECK(outcome->index < world->count && ++world->records[outcome->index].told == 1);
 	CHECK((outcome->error == 0) == (outcome->error_name == NULL));
+	world->records[outcome->index].error = outcome->error;
+	world->bytes += outcome->error ? 0 : outcome->bytes;
 	world->digest = world->digest * 0x100000001b3u ^ outcome->index ^
 	                (uint64_t)(uint32_t)outcome->error << 16 ^
 	                (uint64_t)outcome->attempts << 48 ^ (uint64_t)(outcome->opcode + 1) << 56;
@@ -298,13 +432,14 @@ static void on_progress(void *context, const struct iobatch_progress *progress)
 {
 	struct world *world = context;
 	const struct iobatch_progress *last = &world->last;
-	uint64_t total = progress->processed + progress->pending;
+	uint64_t total = progress->processed + progress->pending, size = world->options.batch_size;
 
 	CHECK(progress->processed == progress->successful + progress->failed);
 	CHECK(progress->total_is_final ? total == world->count : total <= world->count);
 	CHECK(progress->successful >= last->successful && progress->failed >= last->failed);
 	CHECK(progress->current_batch >= last->current_batch && progress->retries >= last->retries);
 	CHECK(progress->current_batch <= progress->total_batches);
+	CHECK(progress->total_batches == (total + size - 1) / size);
 	world->last = *progress;
 }
 
@@ -321,6 +456,14 @@ static ssize_t pull(void *context, void *object)
 /* -------------------------------------------------------------------- run --
  */
 
+/* That an item's time is over is said by nobody but the engine. */
+static void script(void *context, const struct iobatch_op *op, struct iobatch_answer *answer)
+{
+	(void)context;
+	if (answer->result == -ETIME && op->opcode != IOBATCH_OP_TIMEOUT)
+		answer->result = -EIO;
+}
+
 static void make_options(struct world *world, uint64_t *random)
 {
 	struct iobatch_options *options = &world->options;
@@ -328,8 +471,8 @@ static void make_options(struct world *world, uint64_t *random)
 	*options = (struct iobatch_options)IOBATCH_OPTIONS_INIT;
 	options->executor = IOBATCH_EXECUTOR_SIMULATED;
 	options->batch_size = 1 + (uint32_t)below(random, 9);
-	options->max_concurrent = 1 + (uint32_t)below(random, 5);
-	options->rings = 1 + (uint32_t)below(random, 3);
+	options->max_concurrent = 1 + (uint32_t)below(random, CONCURRENT_MAX);
+	options->rings = 1 + (uint32_t)below(random, RINGS_MAX);
 	options->retries = (uint32_t)below(random, 4);
 	options->delay_ms = one_in(random, 3) ? below(random, 4) : 0;
 	options->timeout_ms = one_in(random, 2) ? below(random, 12) : 0;
@@ -340,12 +483,24 @@ static void make_options(struct world *world, uint64_t *random)
 	options->on_settled = on_settled;
 	options->on_progress = on_progress;
 	options->simulation = &world->simulation;
+	options->guards = (uint32_t)below(random, IOBATCH_GUARDS_LIST + 1);
+	options->max_stuck = one_in(random, 3) ? (uint32_t)below(random, 4) : ITEMS_MAX;
+	options->stuck_grace_ms = below(random, 60);
+	world->may_halt = options->timeout_ms > 0 && options->max_stuck < ITEMS_MAX;
 	world->simulation.seed = draw(random);
 	world->simulation.latency_max_ns = one_in(random, 4) ? 0 : below(random, 2000000);
 	world->simulation.file_size = below(random, 20000);
-	world->simulation.error_permille = (uint32_t)below(random, 200);
+	world->simulation.error_permille = one_in(random, 3) ? 0 : (uint32_t)below(random, 200);
 	world->simulation.short_permille = (uint32_t)below(random, 400);
+	world->simulation.submit_permille = (uint32_t)below(random, 3) * 100;
+	/* Without a deadline nobody would ever end what does not answer. */
+	if (options->timeout_ms > 0 && one_in(random, 2)) {
+		world->simulation.late_permille = (uint32_t)below(random, 100);
+		world->simulation.lost_permille = (uint32_t)below(random, 30);
+	}
+	world->simulation.without = one_in(random, 2) ? (uint32_t)below(random, 16) : 0;
 	world->simulation.context = world;
+	world->simulation.script = script;
 }
 
 static void make_processor(struct world *world, uint64_t *random)
@@ -371,6 +526,62 @@ static void make_processor(struct world *world, uint64_t *random)
 	world->options.memory_limit = needed + below(random, 8) * BUFFER_SIZE;
 }
 
+/* A list of outcomes is what was told of, in order. Returns how many of them still run. */
+static uint64_t check_list(const struct world *world, const struct iobatch_outcome *items,
+                           uint64_t count, bool failed)
+{
+	uint64_t running = 0;
+
+	for (uint64_t i = 0; i < count; i++) {
+		CHECK(i == 0 || items[i - 1].index < items[i].index);
+		CHECK(items[i].index < world->count && (items[i].error != 0) == failed);
+		CHECK(*(const uint64_t *)items[i].object == items[i].index);
+		CHECK(items[i].error == world->records[items[i].index].error);
+		CHECK(!items[i].still_running || items[i].stuck);
+		running += items[i].still_running;
+	}
+	return running;
+}
+
+/* What the result says is what was seen. */
+static void check_result(const struct world *world, int error, const struct iobatch_result *result)
+{
+	uint64_t count = error ? result->total_processed : world->count, retries = result->retries;
+	uint64_t batches = (count + world->options.batch_size - 1) / world->options.batch_size;
+	uint64_t running;
+
+	CHECK(error == 0 || (error == -ETIMEDOUT && world->may_halt));
+	CHECK(error == 0 || result->stuck > world->options.max_stuck);
+	CHECK(result->total_processed == count && result->total_batches == batches);
+	CHECK(result->successful + result->failed == count);
+	CHECK(result->still_running <= result->stuck && result->stuck <= result->failed);
+	CHECK(result->still_running >= world->left_behind);
+	CHECK(result->ops == world->ops && result->bytes == world->bytes);
+	CHECK(result->lateness.count == world->late);
+	CHECK(check_list(world, result->successful_items, result->successful_items_count, false) ==
+	      0);
+	running = check_list(world, result->failed_items, result->failed_items_count, true);
+	CHECK(running ==
+	      (world->options.collect & IOBATCH_COLLECT_FAILED ? result->still_running : 0));
+	CHECK(result->peak_batches <= world->options.max_concurrent);
+	CHECK(world->batches_active == 0);
+	CHECK(result->failed_items_count ==
+	      (world->options.collect & IOBATCH_COLLECT_FAILED ? result->failed : 0));
+	CHECK(result->successful_items_count ==
+	      (world->options.collect & IOBATCH_COLLECT_SUCCESSFUL ? result->successful : 0));
+	CHECK(world->last.processed == count && (error || world->last.pending == 0));
+	CHECK(world->last.successful == result->successful);
+	CHECK(error || world->last.total_is_final);
+	for (unsigned i = 0; i < world->count; i++) {
+		const struct record *record = &world->records[i];
+
+		CHECK(record->settled == (i < count) && record->told == (i < count));
+		if (record->attempts > 0)
+			retries -= record->attempts - 1;
+	}
+	CHECK(error || retries == 0);
+}
+
 /* Runs the world of a seed; returns a digest of all that is promised to be the
  * same again. */
 static uint64_t run_seed(uint64_t seed, bool *ret_repeatable)
@@ -378,7 +589,8 @@ static uint64_t run_seed(uint64_t seed, bool *ret_repeatable)
 	struct world *world = calloc(1, sizeof(*world));
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
 	struct iobatch_items items;
-	uint64_t random = seed, digest, batches;
+	uint64_t random = seed, digest;
+	int error;
 	bool streams;
 
 	CHECK(world);
@@ -398,23 +610,8 @@ static uint64_t run_seed(uint64_t seed, bool *ret_repeatable)
 	if (streams && one_in(&random, 2))
 		items.count = world->count;
 
-	CHECK(iobatch_run(&items, &world->processor, &world->options, &result) == 0);
-	batches = (world->count + world->options.batch_size - 1) / world->options.batch_size;
-	CHECK(result.total_processed == world->count && result.total_batches == batches);
-	CHECK(result.successful + result.failed == world->count);
-	CHECK(result.peak_batches <= world->options.max_concurrent);
-	CHECK(world->batches_active == 0);
-	CHECK(result.failed_items_count ==
-	      (world->options.collect & IOBATCH_COLLECT_FAILED ? result.failed : 0));
-	CHECK(result.successful_items_count ==
-	      (world->options.collect & IOBATCH_COLLECT_SUCCESSFUL ? result.successful : 0));
-	CHECK(world->last.processed == world->count && world->last.pending == 0);
-	CHECK(world->last.successful == result.successful && world->last.total_is_final);
-	for (unsigned i = 0; i < world->count; i++) {
-		CHECK(world->records[i].settled == 1 && world->records[i].told == 1);
-		result.retries -= world->records[i].attempts - 1;
-	}
-	CHECK(result.retries == 0);
+	error = iobatch_run(&items, &world->processor, &world->options, &result);
+	check_result(world, error, &result);
 	digest = world->digest ^ result.ops << 32 ^ (uint64_t)(result.processing_time_ms * 1e6);
 	*ret_repeatable = world->options.rings == 1;
 	iobatch_result_deinit(&result);
@@ -422,12 +619,27 @@ static uint64_t run_seed(uint64_t seed, bool *ret_repeatable)
 	return digest;
 }
 
+/* An assertion, or a test that lasts too long: says in which seed. */
+static void die(int signal_number)
+{
+	char message[80];
+	int length = snprintf(message, sizeof(message), "Bail out! seed %" PRIu64 ", signal %d\n",
+	                      current_seed, signal_number);
+
+	if (length < 0 || write(STDOUT_FILENO, message, (size_t)length) < 0)
+		_exit(3);
+	_exit(2);
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 10) : 500;
 	uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
 
+	signal(SIGABRT, die);
+	signal(SIGSEGV, die);
 	printf("1..1\n");
+	fflush(stdout);
 	for (uint64_t seed = first; seed < first + count; seed++) {
 		bool repeatable;
 		uint64_t digest = run_seed(seed, &repeatable);

@@ -34,6 +34,8 @@ struct trial {
 	unsigned count;
 	bool streamed; /* give the items one by one, without saying how many there are */
 
+	unsigned expected_executor; /* the one that was asked for, unless that is `auto` */
+
 	/* Seen. */
 	struct iobatch_result result;
 	int error;
@@ -59,12 +61,16 @@ void trial_assert_failed(const struct trial *trial, const int *values, unsigned 
 /* The ring if it can be used here, for tests that take their executor as state; skips otherwise. */
 unsigned trial_executor(void **state);
 
-/* A test for each executor. */
-#define TRIAL_ON_BOTH(test)                                                                      \
-	{#test " (simulated)", test, NULL, NULL, (void *)(uintptr_t)IOBATCH_EXECUTOR_SIMULATED}, \
-	{                                                                                        \
-#test " (ring)", test, NULL, NULL, (void *)(uintptr_t)IOBATCH_EXECUTOR_RING      \
+/* A test for each executor, or for each but the simulated one, named after it. */
+#define TRIAL_ON(test, name, executor)                                               \
+	{                                                                            \
+#test " (" name ")", test, NULL, NULL, (void *)(uintptr_t)(executor) \
 	}
+#define TRIAL_ON_REAL(test)                            \
+	TRIAL_ON(test, "ring", IOBATCH_EXECUTOR_RING), \
+		TRIAL_ON(test, "syscall", IOBATCH_EXECUTOR_SYSCALL)
+#define TRIAL_ON_EACH(test) \
+	TRIAL_ON(test, "simulated", IOBATCH_EXECUTOR_SIMULATED), TRIAL_ON_REAL(test)
 
 /* A stream of the numbers from 0 to `count` - 1, as uint64_t. */
 struct trial_numbers {

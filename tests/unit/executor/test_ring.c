@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -22,7 +23,7 @@ static struct executor *ring_or_skip(const struct executor_config *config)
 	struct executor *executor;
 
 	if (ring_new(config, &executor) < 0) {
-		print_message("skipped: io_uring cannot be used here\n");
+		print_message("io_uring cannot be used here\n");
 		skip();
 	}
 	return executor;
@@ -52,7 +53,7 @@ static void take(struct executor *executor, unsigned count)
 	struct executor_completion completions[64];
 
 	while (count > 0) {
-		int taken = executor->ops->wait(executor, completions, 64);
+		int taken = executor->ops->wait(executor, completions, 64, UINT64_MAX);
 
 		assert_true(taken > 0 && (unsigned)taken <= count);
 		for (int i = 0; i < taken; i++)
@@ -68,6 +69,7 @@ static void a_batch_with_deadlines_goes_in_one_submission(void **state)
 		.batch_ops = BATCH * CHAIN,
 		.in_flight_max = BATCH * CHAIN,
 		.deadlines = true,
+		.guards = IOBATCH_GUARDS_LINKED,
 	};
 	static struct iobatch_op ops[BATCH][CHAIN];
 	struct executor *executor = ring_or_skip(&config);
@@ -117,7 +119,8 @@ static void what_the_completion_queue_cannot_hold_is_refused(void **state)
 	};
 	static struct iobatch_op ops[64];
 	struct executor *executor = ring_or_skip(&config);
-	unsigned room = ((struct ring *)executor)->uring.cq.ring_entries;
+	unsigned room = ((struct ring *)executor)->owed_max;
+	unsigned cancels = 0;
 	uint64_t id = 0;
 
 	(void)state;
@@ -126,6 +129,10 @@ static void what_the_completion_queue_cannot_hold_is_refused(void **state)
 		assert_int_equal(submit_nops(executor, &ops[i], 1, 0, &id), 0);
 	assert_int_equal(submit_nops(executor, &ops[room], 1, 0, &id), -EAGAIN);
 	assert_int_equal(executor->ops->timer(executor, id, 1), -EAGAIN);
+	/* There is room to cancel all the same, and an end to it. */
+	while (executor->ops->cancel(executor, id) == 0)
+		assert_true(++cancels <= 64);
+	assert_int_equal(room + cancels + 1, ((struct ring *)executor)->uring.cq.ring_entries);
 	take(executor, room);
 	assert_int_equal(submit_nops(executor, &ops[0], 1, 0, &id), 0);
 	take(executor, 1);
@@ -151,7 +158,7 @@ static int32_t result_of_one(struct executor *executor)
 {
 	struct executor_completion completion;
 
-	assert_int_equal(executor->ops->wait(executor, &completion, 1), 1);
+	assert_int_equal(executor->ops->wait(executor, &completion, 1, UINT64_MAX), 1);
 	return completion.result;
 }
 
@@ -177,7 +184,7 @@ static void files_are_direct_and_buffers_registered_where_the_machine_lets_them(
 	(void)state;
 	if (!executor->direct_files || !((struct ring *)executor)->buffers_size) {
 		executor->ops->free(executor);
-		print_message("skipped: limits of descriptors or locked memory are in the way\n");
+		print_message("limits of descriptors or locked memory are in the way\n");
 		skip();
 	}
 	memory[8192] = 1;
@@ -202,6 +209,120 @@ static void files_are_direct_and_buffers_registered_where_the_machine_lets_them(
 	executor->ops->free(executor);
 }
 
+static unsigned sqes_of(unsigned guards, const struct iobatch_op *given, unsigned count)
+{
+	const struct executor_config config = {
+		.chain_ops_max = CHAIN,
+		.batch_ops = 8,
+		.in_flight_max = 16,
+		.deadlines = true,
+		.guards = guards,
+	};
+	struct executor *executor = ring_or_skip(&config);
+	struct executor_request requests[CHAIN];
+	struct executor_completion completions[CHAIN];
+	struct iobatch_op ops[CHAIN];
+	unsigned sqes;
+
+	for (unsigned i = 0; i < count; i++) {
+		ops[i] = given[i];
+		requests[i] = (struct executor_request){.op = &ops[i], .id = i, .fd = -1};
+	}
+	assert_int_equal(executor->ops->submit(executor, requests, count,
+	                                       executor->ops->now_ns(executor) + 3600000000000),
+	                 0);
+	sqes = queued(executor);
+	while (count > 0)
+		count -= (unsigned)executor->ops->wait(executor, completions, CHAIN, UINT64_MAX);
+	executor->ops->free(executor);
+	return sqes;
+}
+
+static void the_guards_say_which_ops_get_a_linked_timeout(void **state)
+{
+	char byte;
+	const struct iobatch_op ops[CHAIN] = {
+		iobatch_op_nop(),
+		iobatch_op_read(0, &byte, 1, 0),
+		iobatch_op_read(0, &byte, 1, UINT64_MAX),
+	};
+
+	(void)state;
+	assert_int_equal(sqes_of(IOBATCH_GUARDS_LINKED, ops, CHAIN), 6);
+	assert_int_equal(sqes_of(IOBATCH_GUARDS_AUTO, ops, CHAIN), 4);
+	assert_int_equal(sqes_of(IOBATCH_GUARDS_AUTO, ops, 2), 2);
+	assert_int_equal(sqes_of(IOBATCH_GUARDS_LIST, ops, CHAIN), 3);
+}
+
+/* Arming linked timeouts is dearer on a ring that defers its work; all else is cheaper there. */
+static void only_a_ring_whose_ops_are_all_guarded_does_not_defer(void **state)
+{
+	unsigned flags[IOBATCH_GUARDS_LIST + 1];
+
+	(void)state;
+	for (unsigned guards = 0; guards <= IOBATCH_GUARDS_LIST; guards++) {
+		const struct executor_config config = {.chain_ops_max = 1,
+		                                       .batch_ops = 8,
+		                                       .in_flight_max = 8,
+		                                       .deadlines = true,
+		                                       .guards = guards};
+		struct executor *executor = ring_or_skip(&config);
+
+		flags[guards] = ((struct ring *)executor)->uring.flags & IORING_SETUP_DEFER_TASKRUN;
+		executor->ops->free(executor);
+	}
+	if (!flags[IOBATCH_GUARDS_LIST]) {
+		print_message("this kernel defers nothing\n");
+		skip();
+	}
+	assert_true(flags[IOBATCH_GUARDS_AUTO]);
+	assert_false(flags[IOBATCH_GUARDS_LINKED]);
+}
+
+static void assert_workers(struct executor *executor, unsigned count)
+{
+	struct kernel *kernel = ((struct ring *)executor)->kernel;
+	unsigned workers[2] = {0, 0};
+
+	assert_int_equal(kernel->ops->limit_workers(kernel, workers), 0);
+	assert_int_equal(workers[0], count);
+	assert_int_equal(workers[1], count);
+}
+
+static void as_many_kernel_workers_as_ops_that_may_block(void **state)
+{
+	const struct executor_config config = {
+		.chain_ops_max = 1, .batch_ops = 8, .in_flight_max = 8, .blocking_max = 5};
+	struct executor *executor = ring_or_skip(&config);
+
+	(void)state;
+	assert_workers(executor, 5);
+	executor->ops->grow(executor, 3);
+	assert_workers(executor, 8);
+	executor->ops->free(executor);
+}
+
+/* A pipe that nobody writes to: the ring is closed on top of the read. */
+static void what_is_in_flight_can_be_given_up(void **state)
+{
+	static char byte;
+	static struct iobatch_op op;
+	const struct executor_config config = {
+		.chain_ops_max = 1, .batch_ops = 8, .in_flight_max = 8};
+	struct executor *executor = ring_or_skip(&config);
+	struct executor_completion completion;
+	int pipe_fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(pipe_fds), 0);
+	op = iobatch_op_read(0, &byte, 1, UINT64_MAX);
+	submit_one(executor, &op, pipe_fds[0], false);
+	assert_int_equal(executor->ops->wait(executor, &completion, 1, 0), 0);
+	executor->ops->free(executor);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +331,10 @@ int main(void)
 		cmocka_unit_test(what_the_completion_queue_cannot_hold_is_refused),
 		cmocka_unit_test(
 			files_are_direct_and_buffers_registered_where_the_machine_lets_them),
+		cmocka_unit_test(the_guards_say_which_ops_get_a_linked_timeout),
+		cmocka_unit_test(only_a_ring_whose_ops_are_all_guarded_does_not_defer),
+		cmocka_unit_test(as_many_kernel_workers_as_ops_that_may_block),
+		cmocka_unit_test(what_is_in_flight_can_be_given_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,7 +61,7 @@ static int tear_down(void **state)
 static struct facts *facts_or_skip(void **state)
 {
 	if (!*state) {
-		print_message("skipped: io_uring cannot be used here\n");
+		print_message("io_uring cannot be used here\n");
 		skip();
 	}
 	return *state;
@@ -157,6 +157,37 @@ static void a_skipped_linked_timeout_posts_when_the_chain_breaks_before_it(void 
 	assert_int_equal(results[3], -ECANCELED);
 }
 
+/* What the ring counts upon: one that does not skip posts once, whatever becomes of its op. */
+static void a_linked_timeout_posts_exactly_once(void **state)
+{
+	struct facts *facts = facts_or_skip(state);
+	struct io_uring_sqe *sqe;
+	int results[8];
+
+	/* Its op succeeds; its op fails, so that the next is not reached. */
+	add(facts, 0, IOSQE_IO_LINK);
+	add_guard(facts, 1, &facts->late, IOSQE_IO_LINK);
+	sqe = add(facts, 2, 0);
+	io_uring_prep_close(sqe, 1 << 20);
+	sqe->user_data = 2;
+	sqe->flags = IOSQE_IO_LINK;
+	add_guard(facts, 3, &facts->late, IOSQE_IO_LINK);
+	add(facts, 4, IOSQE_IO_LINK);
+	add_guard(facts, 5, &facts->late, 0);
+	/* Its op is late. */
+	sqe = add(facts, 6, 0);
+	io_uring_prep_read(sqe, facts->pipe[0], &facts->byte, 1, (__u64)-1);
+	sqe->user_data = 6;
+	sqe->flags = IOSQE_IO_LINK;
+	add_guard(facts, 7, &facts->soon, 0);
+	assert_int_equal(collect(facts, 8, results, 8), 8);
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_not_equal(results[i], 1);
+	assert_int_equal(results[2], -EBADF);
+	assert_int_equal(results[4], -ECANCELED);
+	assert_int_equal(results[6], -ECANCELED);
+}
+
 static void a_timeout_op_is_cancelled_by_its_linked_timeout(void **state)
 {
 	struct facts *facts = facts_or_skip(state);
@@ -184,6 +215,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_skipped_linked_timeout_posts_when_the_chain_breaks_before_it, set_up,
 			tear_down),
+		cmocka_unit_test_setup_teardown(a_linked_timeout_posts_exactly_once, set_up,
+	                                        tear_down),
 		cmocka_unit_test_setup_teardown(a_timeout_op_is_cancelled_by_its_linked_timeout,
 	                                        set_up, tear_down),
 	};

@@ -70,6 +70,11 @@ static void every_option_arrives(void **state)
 	                       "  backoff_ms: 6\n"
 	                       "  memory_limit: 7MiB\n"
 	                       "  rings: auto\n"
+	                       "  threads: 13\n"
+	                       "  guards: list\n"
+	                       "  max_stuck: 14\n"
+	                       "  stuck_grace_ms: 15\n"
+	                       "  path_ops_max: 16\n"
 	                       "  executor: simulated\n"
 	                       "  register_buffers: true\n"
 	                       "  simulation:\n"
@@ -78,7 +83,11 @@ static void every_option_arrives(void **state)
 	                       "    latency_max_us: 9\n"
 	                       "    file_size: 10KiB\n"
 	                       "    error_permille: 11\n"
-	                       "    short_permille: 12\n",
+	                       "    short_permille: 12\n"
+	                       "    late_permille: 17\n"
+	                       "    lost_permille: 18\n"
+	                       "    submit_permille: 19\n"
+	                       "    without: [submit_all, direct_files]\n",
 	                       NULL);
 	const struct iobatch_options *options = &job->options;
 
@@ -102,6 +111,16 @@ static void every_option_arrives(void **state)
 	assert_int_equal(job->simulation.file_size, 10240);
 	assert_int_equal(job->simulation.error_permille, 11);
 	assert_int_equal(job->simulation.short_permille, 12);
+	assert_int_equal(options->threads, 13);
+	assert_int_equal(options->guards, IOBATCH_GUARDS_LIST);
+	assert_int_equal(options->max_stuck, 14);
+	assert_int_equal(options->stuck_grace_ms, 15);
+	assert_int_equal(options->path_ops_max, 16);
+	assert_int_equal(job->simulation.late_permille, 17);
+	assert_int_equal(job->simulation.lost_permille, 18);
+	assert_int_equal(job->simulation.submit_permille, 19);
+	assert_int_equal(job->simulation.without,
+	                 IOBATCH_WITHOUT_SUBMIT_ALL | IOBATCH_WITHOUT_DIRECT_FILES);
 	job_free(job);
 }
 
@@ -183,6 +202,41 @@ static void every_algorithm_has_its_name(void **state)
 	}
 }
 
+/* The words of a key of `options`, each with the number that it stands for. */
+static void every_word_of_an_option_arrives(void **state)
+{
+	static const struct {
+		const char *set;
+		unsigned executor, guards, threads, without;
+	} samples[] = {
+		{"options.executor=auto", IOBATCH_EXECUTOR_AUTO, 0, 0, 0},
+		{"options.executor=ring", IOBATCH_EXECUTOR_RING, 0, 0, 0},
+		{"options.executor=syscall", IOBATCH_EXECUTOR_SYSCALL, 0, 0, 0},
+		{"options.executor=simulated", IOBATCH_EXECUTOR_SIMULATED, 0, 0, 0},
+		{"options.guards=auto", 0, IOBATCH_GUARDS_AUTO, 0, 0},
+		{"options.guards=linked", 0, IOBATCH_GUARDS_LINKED, 0, 0},
+		{"options.guards=list", 0, IOBATCH_GUARDS_LIST, 0, 0},
+		{"options.threads=auto", 0, 0, 0, 0},
+		{"options.threads=1024", 0, 0, 1024, 0},
+		{"options={executor: simulated, simulation: {without: [cqe_skip]}}",
+	         IOBATCH_EXECUTOR_SIMULATED, 0, 0, IOBATCH_WITHOUT_CQE_SKIP},
+		{"options={executor: simulated, simulation: {without: [etime_success]}}",
+	         IOBATCH_EXECUTOR_SIMULATED, 0, 0, IOBATCH_WITHOUT_ETIME_SUCCESS},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+		struct job *job = load("items: {list: {file: x}}\nprocessor: {nop: {}}\n",
+		                       (const char *const[]){samples[i].set, NULL});
+
+		assert_int_equal(job->options.executor, samples[i].executor);
+		assert_int_equal(job->options.guards, samples[i].guards);
+		assert_int_equal(job->options.threads, samples[i].threads);
+		assert_int_equal(job->simulation.without, samples[i].without);
+		job_free(job);
+	}
+}
+
 static void steps_become_ops(void **state)
 {
 	struct job *job = load("items: {list: {file: x}}\n"
@@ -255,6 +309,7 @@ static void every_op_of_the_table_is_a_step(void **state)
 				[IOBATCH_ARGUMENT_MODE] = "0600",
 				[IOBATCH_ARGUMENT_FLAGS] = NULL,
 				[IOBATCH_ARGUMENT_WORD] = NULL,
+				[IOBATCH_ARGUMENT_NUMBER] = "1000",
 			};
 			const char *value = values[argument->type];
 			size_t length = strlen(arguments);
@@ -297,6 +352,7 @@ int main(void)
 		cmocka_unit_test(every_key_of_a_walk_and_a_copy_arrives),
 		cmocka_unit_test(every_key_of_a_range_and_a_read_arrives),
 		cmocka_unit_test(every_algorithm_has_its_name),
+		cmocka_unit_test(every_word_of_an_option_arrives),
 		cmocka_unit_test(steps_become_ops),
 		cmocka_unit_test(every_op_of_the_table_is_a_step),
 		cmocka_unit_test(later_sets_win),

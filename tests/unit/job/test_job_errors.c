@@ -77,8 +77,9 @@ static void unknown_keys_are_refused(void **state)
 	         "job.yaml:5: processor.steps.1.raed: unknown key; did you mean read?"},
 		{WALK NOP, "options.xyzzy=1",
 	         "--set options.xyzzy: unknown key; allowed here: batch_size, max_concurrent, "
-	         "delay_ms, timeout_ms, retries, backoff_ms, memory_limit, rings, executor, "
-	         "register_buffers, simulation"},
+	         "delay_ms, timeout_ms, guards, max_stuck, stuck_grace_ms, retries, backoff_ms, "
+	         "memory_limit, rings, executor, threads, path_ops_max, register_buffers, "
+	         "simulation"},
 	};
 
 	(void)state;
@@ -176,7 +177,13 @@ static void words_are_of_their_list(void **state)
 	         "job.yaml:1: items.range.direct: must be one of false, true, no, yes, not "
 	         "\"maybe\""},
 		{WALK NOP, "options.executor=2",
-	         "--set options.executor: must be one of ring, simulated, not \"2\""},
+	         "--set options.executor: must be one of auto, ring, syscall, simulated, "
+	         "not \"2\""},
+		{WALK NOP "options:\n  guards: none\n", NULL,
+	         "job.yaml:4: options.guards: must be one of auto, linked, list, not \"none\""},
+		{WALK NOP "options: {executor: simulated, simulation: {without: [poll]}}\n", NULL,
+	         "job.yaml:3: options.simulation.without: must be a list of words from submit_all, "
+	         "cqe_skip, etime_success, direct_files, not \"poll\""},
 	};
 
 	(void)state;
@@ -198,6 +205,26 @@ static void numbers_out_of_range_are_refused(void **state)
 	         "job.yaml:3: options.rings: must be auto or 1 to 64, not 65"},
 		{WALK NOP "options: {rings: 0}\n", NULL,
 	         "job.yaml:3: options.rings: must be auto or 1 to 64, not 0"},
+		{WALK NOP "options:\n  threads: 0\n", NULL,
+	         "job.yaml:4: options.threads: must be auto or 1 to 1024, not 0"},
+		{WALK NOP "options: {threads: 1025}\n", NULL,
+	         "job.yaml:3: options.threads: must be auto or 1 to 1024, not 1025"},
+		{WALK NOP "options: {max_stuck: 65537}\n", NULL,
+	         "job.yaml:3: options.max_stuck: must be 0 to 65536, not 65537"},
+		{WALK NOP "options: {max_stuck: many}\n", NULL,
+	         "job.yaml:3: options.max_stuck: must be 0 to 65536, not many"},
+		{WALK NOP "options: {stuck_grace_ms: 1s}\n", NULL,
+	         "job.yaml:3: options.stuck_grace_ms: must be a number of milliseconds, 0 to "
+	         "31536000000, not 1s"},
+		{WALK NOP "options: {path_ops_max: 0}\n", NULL,
+	         "job.yaml:3: options.path_ops_max: must be 1 to 65536, not 0"},
+		{WALK NOP
+	         "options:\n  executor: simulated\n  simulation:\n    late_permille: 1001\n",
+	         NULL, "job.yaml:6: options.simulation.late_permille: must be 0 to 1000, not 1001"},
+		{WALK NOP "options: {executor: simulated, simulation: {lost_permille: 1001}}\n",
+	         NULL, "job.yaml:3: options.simulation.lost_permille: must be 0 to 1000, not 1001"},
+		{WALK NOP "options: {executor: simulated, simulation: {submit_permille: -1}}\n",
+	         NULL, "job.yaml:3: options.simulation.submit_permille: must be 0 to 1000, not -1"},
 		{WALK NOP "options: {memory_limit: 1.5G}\n", NULL,
 	         "job.yaml:3: options.memory_limit: must be a size such as 64KiB, from 4KiB to "
 	         "1024TiB, not 1.5G"},

@@ -160,6 +160,25 @@ static void failures_on_files_break_links_as_the_table_says(void **state)
 	check_fact(facts, iobatch_op_fadvise(0, 0, 1, POSIX_FADV_NORMAL), facts->pipe[0], ESPIPE);
 }
 
+static void a_failed_ftruncate_breaks_links_as_the_table_says(void **state)
+{
+	struct facts *facts = *state;
+	const struct iobatch_op op = iobatch_op_ftruncate(0, 1);
+	struct io_uring_probe *probe;
+	bool known;
+
+	need_ring(facts);
+	facts->seen[op.opcode] = true;
+	probe = io_uring_get_probe_ring(&facts->ring);
+	known = probe && io_uring_opcode_supported(probe, op_row(&op)->ring_opcode);
+	io_uring_free_probe(probe);
+	if (!known) {
+		print_message("this kernel's ring has no ftruncate\n");
+		skip();
+	}
+	check_fact(facts, op, facts->pipe[1], EINVAL);
+}
+
 static void a_short_read_breaks_a_link(void **state)
 {
 	struct facts *facts = *state;
@@ -244,6 +263,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(failures_on_paths_break_links_as_the_table_says),
 		cmocka_unit_test(failures_on_files_break_links_as_the_table_says),
+		cmocka_unit_test(a_failed_ftruncate_breaks_links_as_the_table_says),
 		cmocka_unit_test(a_short_read_breaks_a_link),
 		cmocka_unit_test(a_nop_that_fails_breaks_a_link),
 		cmocka_unit_test(a_timer_that_is_cancelled_breaks_a_link),

@@ -70,6 +70,7 @@ static bool size_fits(const struct iobatch_argument *argument)
 	case IOBATCH_ARGUMENT_NEW_FILE:
 	case IOBATCH_ARGUMENT_MODE:
 	case IOBATCH_ARGUMENT_WORD:
+	case IOBATCH_ARGUMENT_NUMBER:
 		return argument->size == sizeof(uint32_t);
 	case IOBATCH_ARGUMENT_SIZE:
 	case IOBATCH_ARGUMENT_DURATION:
@@ -121,14 +122,31 @@ static void an_op_has_a_file_argument_exactly_when_its_facts_say_so(void **state
 	(void)state;
 	for (unsigned i = 0; i < IOBATCH_OP_COUNT; i++) {
 		const struct iobatch_argument *argument = op_table[i].info.arguments;
-		bool uses = false, opens = false;
+		bool uses = false, uses2 = false, opens = false;
 
 		for (; argument->name; argument++) {
-			uses |= argument->type == IOBATCH_ARGUMENT_FILE;
+			bool file = argument->type == IOBATCH_ARGUMENT_FILE;
+
+			uses |= file && argument->offset == offsetof(struct iobatch_op, file);
+			uses2 |= file && argument->offset == offsetof(struct iobatch_op, file2);
 			opens |= argument->type == IOBATCH_ARGUMENT_NEW_FILE;
 		}
 		assert_int_equal(uses, !!(op_table[i].facts & OP_USES_FILE));
+		assert_int_equal(uses2, !!(op_table[i].facts & OP_USES_FILE2));
 		assert_int_equal(opens, !!(op_table[i].facts & OP_OPENS_FILE));
+	}
+}
+
+static void an_op_has_a_path_argument_exactly_when_its_facts_say_so(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < IOBATCH_OP_COUNT; i++) {
+		const struct iobatch_argument *argument = op_table[i].info.arguments;
+		bool looks_up = false;
+
+		for (; argument->name; argument++)
+			looks_up |= argument->type == IOBATCH_ARGUMENT_PATH;
+		assert_int_equal(looks_up, !!(op_table[i].facts & OP_ON_PATH));
 	}
 }
 
@@ -209,7 +227,7 @@ static void opens_do_not_leak_into_other_programs(void **state)
 	assert_true(how->flags & O_CLOEXEC);
 	for (unsigned i = 0; i < 2; i++) {
 		const struct iobatch_op *open = i == 0 ? &op : &op2;
-		int64_t fd = op_row(open)->call(open, -1);
+		int64_t fd = op_row(open)->call(open, -1, -1);
 
 		assert_true(fd >= 0);
 		assert_true(fcntl((int)fd, F_GETFD) & FD_CLOEXEC);
@@ -253,9 +271,9 @@ static void calls_move_the_rest_of_a_continued_op(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	unlink(name);
-	assert_int_equal(op_row(&write)->call(&write, fd), 10);
+	assert_int_equal(op_row(&write)->call(&write, fd, -1), 10);
 	read.reserved[0] = 4;
-	assert_int_equal(op_row(&read)->call(&read, fd), 6);
+	assert_int_equal(op_row(&read)->call(&read, fd, -1), 6);
 	assert_string_equal(back, "....456789");
 	close(fd);
 }
@@ -269,8 +287,8 @@ static void calls_ignore_the_offset_of_a_pipe_as_the_ring_does(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(pipe_fds), 0);
-	assert_int_equal(op_row(&write)->call(&write, pipe_fds[1]), 3);
-	assert_int_equal(op_row(&read)->call(&read, pipe_fds[0]), 3);
+	assert_int_equal(op_row(&write)->call(&write, pipe_fds[1], -1), 3);
+	assert_int_equal(op_row(&read)->call(&read, pipe_fds[0], -1), 3);
 	assert_string_equal(back, "abc");
 	close(pipe_fds[0]);
 	close(pipe_fds[1]);
@@ -302,13 +320,135 @@ static void calls_return_negative_errnos(void **state)
 		iobatch_op_fdatasync(0),
 		iobatch_op_fallocate(0, 0, 0, 1),
 		iobatch_op_fadvise(0, 0, 0, POSIX_FADV_NORMAL),
+		iobatch_op_ftruncate(0, 0),
+		iobatch_op_fchmod(0, 0600),
+		iobatch_op_fchown(0, UINT32_MAX, UINT32_MAX),
+		iobatch_op_futimens(0, NULL),
+		iobatch_op_copy_file_range(0, 0, 1, 0, 1),
+		iobatch_op_ficlone(0, 1),
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(on_paths) / sizeof(on_paths[0]); i++)
-		assert_int_equal(op_row(&on_paths[i])->call(&on_paths[i], -1), -ENOENT);
+		assert_int_equal(op_row(&on_paths[i])->call(&on_paths[i], -1, -1), -ENOENT);
 	for (size_t i = 0; i < sizeof(on_files) / sizeof(on_files[0]); i++)
-		assert_int_equal(op_row(&on_files[i])->call(&on_files[i], -1), -EBADF);
+		assert_int_equal(op_row(&on_files[i])->call(&on_files[i], -1, -1), -EBADF);
+}
+
+/* A file of its own, unlinked, with `data` in it. */
+static int make_file(const char *data)
+{
+	char name[] = "/tmp/iobatch-table-XXXXXX";
+	int fd = mkstemp(name);
+
+	assert_true(fd >= 0);
+	unlink(name);
+	assert_int_equal(pwrite(fd, data, strlen(data), 0), strlen(data));
+	return fd;
+}
+
+static void a_file_is_cut_and_lengthened(void **state)
+{
+	int fd = make_file("0123456789");
+	struct iobatch_op op = iobatch_op_ftruncate(0, 4);
+	struct stat stat;
+
+	(void)state;
+	assert_int_equal(op_row(&op)->call(&op, fd, -1), 0);
+	assert_int_equal(fstat(fd, &stat), 0);
+	assert_int_equal(stat.st_size, 4);
+	op.length = UINT64_C(5) << 30;
+	assert_int_equal(op_row(&op)->call(&op, fd, -1), 0);
+	assert_int_equal(fstat(fd, &stat), 0);
+	assert_true(stat.st_size == (off_t)5 << 30);
+	close(fd);
+}
+
+static void an_open_file_takes_mode_owner_and_times(void **state)
+{
+	const struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 2000, .tv_nsec = 5}};
+	int fd = make_file("");
+	struct iobatch_op mode = iobatch_op_fchmod(0, 0604);
+	struct iobatch_op same = iobatch_op_fchown(0, UINT32_MAX, UINT32_MAX);
+	struct iobatch_op own = iobatch_op_fchown(0, getuid(), getgid());
+	struct iobatch_op give = iobatch_op_fchown(0, 1234, 4321);
+	struct iobatch_op old = iobatch_op_futimens(0, times);
+	struct stat stat;
+
+	(void)state;
+	assert_int_equal(op_row(&mode)->call(&mode, fd, -1), 0);
+	assert_int_equal(op_row(&own)->call(&own, fd, -1), 0);
+	assert_int_equal(op_row(&same)->call(&same, fd, -1), 0);
+	assert_int_equal(op_row(&old)->call(&old, fd, -1), 0);
+	assert_int_equal(fstat(fd, &stat), 0);
+	assert_int_equal(stat.st_mode & 07777, 0604);
+	assert_int_equal(stat.st_uid, getuid());
+	assert_int_equal(stat.st_gid, getgid());
+	assert_int_equal(stat.st_atime, 1000);
+	assert_int_equal(stat.st_mtim.tv_sec, 2000);
+	if (op_row(&give)->call(&give, fd, -1) == 0) {
+		assert_int_equal(fstat(fd, &stat), 0);
+		assert_int_equal(stat.st_uid, 1234);
+		assert_int_equal(stat.st_gid, 4321);
+	} else {
+		assert_int_not_equal(geteuid(), 0);
+	}
+	close(fd);
+}
+
+static void copy_file_range_goes_on_where_it_was_and_sees_the_end(void **state)
+{
+	int from = make_file("0123456789"), to = make_file("");
+	struct iobatch_op op = iobatch_op_copy_file_range(0, 2, 1, 100, 20);
+	char back[9] = "";
+
+	(void)state;
+	/* As if 5 bytes had been copied before. */
+	op.reserved[0] = 5;
+	assert_int_equal(op_row(&op)->call(&op, from, to), 3);
+	assert_int_equal(pread(to, back, 8, 105), 3);
+	assert_string_equal(back, "789");
+	op.reserved[0] = 8;
+	assert_int_equal(op_row(&op)->call(&op, from, to), 0);
+	close(from);
+	close(to);
+}
+
+static void copy_file_range_uses_the_position_of_a_file_without_an_offset(void **state)
+{
+	int from = make_file("0123456789"), to = make_file("");
+	struct iobatch_op op = iobatch_op_copy_file_range(0, UINT64_MAX, 1, UINT64_MAX, 4);
+	char back[5] = "";
+
+	(void)state;
+	assert_int_equal(lseek(from, 1, SEEK_SET), 1);
+	assert_int_equal(op_row(&op)->call(&op, from, to), 4);
+	assert_int_equal(op_row(&op)->call(&op, from, to), 4);
+	assert_int_equal(pread(to, back, 4, 4), 4);
+	assert_string_equal(back, "5678");
+	assert_int_equal(lseek(from, 0, SEEK_CUR), 9);
+	close(from);
+	close(to);
+}
+
+static void a_clone_has_the_data_where_the_file_system_can(void **state)
+{
+	int from = make_file("0123456789"), to = make_file("");
+	struct iobatch_op op = iobatch_op_ficlone(0, 1);
+	int64_t result = op_row(&op)->call(&op, from, to);
+	char back[11] = "";
+
+	(void)state;
+	if (result == 0) {
+		assert_int_equal(pread(to, back, 10, 0), 10);
+		assert_string_equal(back, "0123456789");
+	}
+	close(from);
+	close(to);
+	if (result < 0) {
+		assert_true(result == -EOPNOTSUPP || result == -ENOTTY || result == -EINVAL);
+		print_message("the file system of /tmp cannot clone: %s\n", strerror((int)-result));
+	}
 }
 
 int main(void)
@@ -319,6 +459,7 @@ int main(void)
 		cmocka_unit_test(every_op_can_be_carried_out_in_some_way),
 		cmocka_unit_test(arguments_fit_the_members_that_they_fill),
 		cmocka_unit_test(an_op_has_a_file_argument_exactly_when_its_facts_say_so),
+		cmocka_unit_test(an_op_has_a_path_argument_exactly_when_its_facts_say_so),
 		cmocka_unit_test(every_ring_opcode_is_prepared_as_itself),
 		cmocka_unit_test(a_continued_op_moves_the_rest),
 		cmocka_unit_test(a_length_of_more_than_32_bits_is_moved_in_parts),
@@ -327,6 +468,11 @@ int main(void)
 		cmocka_unit_test(calls_move_the_rest_of_a_continued_op),
 		cmocka_unit_test(calls_ignore_the_offset_of_a_pipe_as_the_ring_does),
 		cmocka_unit_test(calls_return_negative_errnos),
+		cmocka_unit_test(a_file_is_cut_and_lengthened),
+		cmocka_unit_test(an_open_file_takes_mode_owner_and_times),
+		cmocka_unit_test(copy_file_range_goes_on_where_it_was_and_sees_the_end),
+		cmocka_unit_test(copy_file_range_uses_the_position_of_a_file_without_an_offset),
+		cmocka_unit_test(a_clone_has_the_data_where_the_file_system_can),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,15 +53,18 @@ int files_teardown(void **state)
 	return nftw(directory, remove_one, 16, FTW_PHYS | FTW_DEPTH);
 }
 
-void files_need_ring(void)
+struct iobatch_options files_options(void **state)
 {
+	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
 	struct iobatch_support support = IOBATCH_SUPPORT_INIT;
 
+	options.executor = (uint32_t)(uintptr_t)*state;
 	assert_int_equal(iobatch_probe(&support), 0);
-	if (support.error) {
-		print_message("no ring here: %s\n", support.cause);
+	if (options.executor == IOBATCH_EXECUTOR_RING && support.error) {
+		print_message("%s\n", support.cause);
 		skip();
 	}
+	return options;
 }
 
 unsigned char pattern_byte(uint64_t offset)
@@ -143,20 +146,20 @@ void files_run(const struct iobatch_processor *processor, const struct iobatch_o
 	}
 	items = iobatch_items_array(files, count, sizeof(*files));
 	assert_int_equal(iobatch_run(&items, processor, options, result), 0);
+	assert_int_equal(result->executor, options->executor);
 	/* The lists point into the items: what is of interest in them is copied by then. */
 	for (uint64_t i = 0; i < result->failed_items_count; i++)
 		result->failed_items[i].object = NULL;
 	free(files);
 }
 
-void files_run_one(const struct iobatch_processor *processor, unsigned char type, const char *name,
-                   const char *error_name)
+void files_run_one(const struct iobatch_processor *processor, const struct iobatch_options *options,
+                   unsigned char type, const char *name, const char *error_name)
 {
-	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
 	const char *const names[] = {name, NULL};
 
-	files_run(processor, &options, type, names, &result);
+	files_run(processor, options, type, names, &result);
 	if (error_name) {
 		assert_int_equal(result.failed, 1);
 		assert_string_equal(result.failed_items[0].error_name, error_name);

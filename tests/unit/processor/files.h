@@ -17,11 +17,31 @@
 
 #define BLOCK 4096u
 
-/* Set-up and tear-down of a group: the temporary directory, which becomes the working directory. */
+/*
+ * Set-up and tear-down of a test or of a group: the temporary directory, which becomes the working
+ * directory.
+ */
 int files_setup(void **state);
 int files_teardown(void **state);
-/* Skips the test where io_uring does not work. */
-void files_need_ring(void);
+/*
+ * Options for the executor that the test is for, enum iobatch_executor in its state. Skips the test
+ * where that is the ring and io_uring does not work.
+ */
+struct iobatch_options files_options(void **state);
+
+/* A test in a directory of its own. */
+#define FILES_TEST(test) cmocka_unit_test_setup_teardown(test, files_setup, files_teardown)
+/* The same, named after the executor that it is for: one, both that touch files, or each. */
+#define FILES_ON(test, name, executor)                                  \
+	{                                                               \
+#test " (" name ")", test, files_setup, files_teardown, \
+			(void *)(uintptr_t)(executor)                   \
+	}
+#define FILES_ON_SIMULATED(test) FILES_ON(test, "simulated", IOBATCH_EXECUTOR_SIMULATED)
+#define FILES_ON_REAL(test)                            \
+	FILES_ON(test, "ring", IOBATCH_EXECUTOR_RING), \
+		FILES_ON(test, "syscall", IOBATCH_EXECUTOR_SYSCALL)
+#define FILES_ON_EACH(test) FILES_ON_SIMULATED(test), FILES_ON_REAL(test)
 
 /* The byte at `offset` of every file made here. */
 unsigned char pattern_byte(uint64_t offset);
@@ -38,8 +58,8 @@ unsigned hidden_count(const char *directory);
 void files_run(const struct iobatch_processor *processor, const struct iobatch_options *options,
                unsigned char type, const char *const *names, struct iobatch_result *result);
 /* The same, with one file that succeeds, or fails with the error of this name. */
-void files_run_one(const struct iobatch_processor *processor, unsigned char type, const char *name,
-                   const char *error_name);
+void files_run_one(const struct iobatch_processor *processor, const struct iobatch_options *options,
+                   unsigned char type, const char *name, const char *error_name);
 
 /*
  * A processor in front of another: `before` is called before each of its `next`, with the number of

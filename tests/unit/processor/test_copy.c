@@ -46,11 +46,10 @@ static void assert_like(const char *copy, const char *source)
 }
 
 /* Walks `root` and copies what is of these types. */
-static void copy_tree(const struct iobatch_processor *processor, const char *root, uint32_t types,
-                      uint32_t rings, uint64_t failed)
+static void copy_tree(const struct iobatch_processor *processor, struct iobatch_options options,
+                      const char *root, uint32_t types, uint32_t rings)
 {
 	struct iobatch_walk_options walk = IOBATCH_WALK_OPTIONS_INIT;
-	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
 	struct iobatch_source *source;
 	struct iobatch_items items;
@@ -62,20 +61,16 @@ static void copy_tree(const struct iobatch_processor *processor, const char *roo
 	assert_int_equal(iobatch_source_walk(&walk, &source), 0);
 	items = iobatch_source_items(source);
 	assert_int_equal(iobatch_run(&items, processor, &options, &result), 0);
-	for (uint64_t i = 0; i < result.failed_items_count && !failed; i++)
+	for (uint64_t i = 0; i < result.failed_items_count; i++)
 		print_message("%s\n", result.failed_items[i].error_name);
-	assert_int_equal(result.failed, failed);
+	assert_int_equal(result.failed, 0);
+	assert_int_equal(result.executor, options.executor);
 	iobatch_result_deinit(&result);
 	iobatch_source_free(source);
 }
 
 static void make_tree(void)
 {
-	static bool made;
-
-	if (made)
-		return;
-	made = true;
 	assert_int_equal(mkdir("tree", 0750), 0);
 	assert_int_equal(mkdir("tree/sub", 0700), 0);
 	assert_int_equal(mkdir("tree/sub/deep", 0755), 0);
@@ -133,18 +128,17 @@ static void assert_tree(const char *copy)
 
 static void a_tree_arrives_whole_and_again_over_itself(void **state)
 {
+	struct iobatch_options options = files_options(state);
 	static const uint32_t depths[] = {1, 3, 64};
 	char name[32];
 
-	(void)state;
-	files_need_ring();
 	make_tree();
 	for (unsigned i = 0; i < 6; i++) {
 		struct iobatch_processor *processor;
 
 		snprintf(name, sizeof(name), "copy%u", i / 2);
 		processor = copy_new(name, depths[i / 2]);
-		copy_tree(processor, "tree", 7, 1 + i % 2, 0);
+		copy_tree(processor, options, "tree", 7, 1 + i % 2);
 		iobatch_processor_free(processor);
 		assert_tree(name);
 		/* As root this changes nothing; for others a second copy has to get in. */
@@ -155,14 +149,13 @@ static void a_tree_arrives_whole_and_again_over_itself(void **state)
 
 static void missing_parents_are_made(void **state)
 {
+	struct iobatch_options options = files_options(state);
 	struct iobatch_processor *processor;
 	struct stat status;
 
-	(void)state;
-	files_need_ring();
 	make_tree();
 	processor = copy_new("parents/", 4);
-	copy_tree(processor, "tree", IOBATCH_TYPE_FILE | IOBATCH_TYPE_SYMLINK, 2, 0);
+	copy_tree(processor, options, "tree", IOBATCH_TYPE_FILE | IOBATCH_TYPE_SYMLINK, 2);
 	iobatch_processor_free(processor);
 	assert_file("parents/sub/deep/large", 300 * BLOCK - 1);
 	assert_like("parents/sub/link", "tree/sub/link");
@@ -172,13 +165,12 @@ static void missing_parents_are_made(void **state)
 
 static void holes_stay_holes(void **state)
 {
+	struct iobatch_options options = files_options(state);
 	struct iobatch_processor *processor;
 	struct stat status;
 	char byte;
 	int fd;
 
-	(void)state;
-	files_need_ring();
 	assert_int_equal(mkdir("holes", 0755), 0);
 	fd = open("holes/sparse", O_RDWR | O_CREAT, 0644);
 	assert_true(fd >= 0);
@@ -186,7 +178,7 @@ static void holes_stay_holes(void **state)
 	assert_int_equal(ftruncate(fd, 3000 * BLOCK), 0);
 	close(fd);
 	processor = copy_new("holes-copy", 4);
-	copy_tree(processor, "holes", IOBATCH_TYPE_FILE, 1, 0);
+	copy_tree(processor, options, "holes", IOBATCH_TYPE_FILE, 1);
 	iobatch_processor_free(processor);
 	fd = open("holes-copy/sparse", O_RDONLY);
 	assert_true(fd >= 0);
@@ -202,30 +194,28 @@ static void holes_stay_holes(void **state)
 
 static void items_without_a_root_go_by_their_path(void **state)
 {
+	struct iobatch_options options = files_options(state);
 	struct iobatch_processor *processor;
 
-	(void)state;
-	files_need_ring();
 	file_make("lonely", 9);
 	processor = copy_new("single", 1);
 	/* The type is found out when it is not known. */
-	files_run_one(processor, DT_UNKNOWN, "lonely", NULL);
+	files_run_one(processor, &options, DT_UNKNOWN, "lonely", NULL);
 	iobatch_processor_free(processor);
 	assert_file("single/lonely", 9);
 }
 
 static void the_longest_name_is_copied(void **state)
 {
+	struct iobatch_options options = files_options(state);
 	struct iobatch_processor *processor;
 	char name[NAME_MAX + 1], path[PATH_MAX];
 
-	(void)state;
-	files_need_ring();
 	memset(name, 'n', NAME_MAX);
 	name[NAME_MAX] = '\0';
 	file_make(name, 3);
 	processor = copy_new("long", 1);
-	files_run_one(processor, DT_REG, name, NULL);
+	files_run_one(processor, &options, DT_REG, name, NULL);
 	iobatch_processor_free(processor);
 	snprintf(path, sizeof(path), "long/%s", name);
 	assert_file(path, 3);
@@ -233,31 +223,29 @@ static void the_longest_name_is_copied(void **state)
 
 static void a_file_is_not_copied_onto_itself(void **state)
 {
+	struct iobatch_options options = files_options(state);
 	struct iobatch_processor *processor;
 
-	(void)state;
-	files_need_ring();
 	file_make("self", 100);
 	processor = copy_new(".", 1);
-	files_run_one(processor, DT_REG, "self", "ESAMEFILE");
+	files_run_one(processor, &options, DT_REG, "self", "ESAMEFILE");
 	iobatch_processor_free(processor);
 	assert_file("self", 100);
 	/* Nor onto another name of it. */
 	assert_int_equal(mkdir("linked", 0755), 0);
 	assert_int_equal(link("self", "linked/self"), 0);
 	processor = copy_new("linked", 1);
-	files_run_one(processor, DT_REG, "self", "ESAMEFILE");
+	files_run_one(processor, &options, DT_REG, "self", "ESAMEFILE");
 	iobatch_processor_free(processor);
 	assert_int_equal(hidden_count("linked"), 0);
 }
 
 static void what_is_in_the_way_stays(void **state)
 {
+	struct iobatch_options options = files_options(state);
 	struct iobatch_processor *processor;
 	struct stat status;
 
-	(void)state;
-	files_need_ring();
 	assert_int_equal(mkdir("occupied", 0755), 0);
 	assert_int_equal(mkdir("occupied/thing", 0755), 0);
 	file_make("occupied/directory", 5);
@@ -266,9 +254,9 @@ static void what_is_in_the_way_stays(void **state)
 	assert_int_equal(mkdir("directory", 0755), 0);
 	assert_int_equal(mkdir("other", 0755), 0);
 	processor = copy_new("occupied", 1);
-	files_run_one(processor, DT_REG, "thing", "EISDIR");
-	files_run_one(processor, DT_DIR, "directory", "EEXIST");
-	files_run_one(processor, DT_DIR, "other", "EEXIST");
+	files_run_one(processor, &options, DT_REG, "thing", "EISDIR");
+	files_run_one(processor, &options, DT_DIR, "directory", "EEXIST");
+	files_run_one(processor, &options, DT_DIR, "other", "EEXIST");
 	iobatch_processor_free(processor);
 	assert_int_equal(stat("occupied/thing", &status), 0);
 	assert_true(S_ISDIR(status.st_mode));
@@ -278,18 +266,17 @@ static void what_is_in_the_way_stays(void **state)
 
 static void names_that_lead_out_and_other_kinds_of_files_are_refused(void **state)
 {
+	struct iobatch_options options = files_options(state);
 	struct iobatch_processor *processor;
 
-	(void)state;
-	files_need_ring();
 	assert_int_equal(mkfifo("fifo", 0644), 0);
 	assert_int_equal(mkdir("inside", 0755), 0);
 	file_make("victim", 4);
 	processor = copy_new("inside", 1);
-	files_run_one(processor, DT_FIFO, "fifo", "EUNSUPPORTED");
-	files_run_one(processor, DT_REG, "inside/../victim", "EOUTSIDE");
-	files_run_one(processor, DT_UNKNOWN, "..", "EOUTSIDE");
-	files_run_one(processor, DT_REG, "missing", "ENOENT");
+	files_run_one(processor, &options, DT_FIFO, "fifo", "EUNSUPPORTED");
+	files_run_one(processor, &options, DT_REG, "inside/../victim", "EOUTSIDE");
+	files_run_one(processor, &options, DT_UNKNOWN, "..", "EOUTSIDE");
+	files_run_one(processor, &options, DT_REG, "missing", "ENOENT");
 	iobatch_processor_free(processor);
 	assert_int_equal(hidden_count("inside"), 0);
 }
@@ -309,19 +296,18 @@ static void shrink_after_create(unsigned call)
 
 static void a_source_that_changes_meanwhile_fails_and_leaves_nothing(void **state)
 {
+	struct iobatch_options options = files_options(state);
 	struct iobatch_processor *processor;
 	struct fronted fronted;
 
-	(void)state;
-	files_need_ring();
 	assert_int_equal(mkdir("busy", 0755), 0);
 	file_make("changing", 5 * BLOCK);
 	file_make("shrinking", 5 * BLOCK);
 	processor = copy_new("busy", 2);
 	fronted_init(&fronted, processor, change_after_create);
-	files_run_one(&fronted.processor, DT_REG, "changing", "ECHANGED");
+	files_run_one(&fronted.processor, &options, DT_REG, "changing", "ECHANGED");
 	fronted_init(&fronted, processor, shrink_after_create);
-	files_run_one(&fronted.processor, DT_REG, "shrinking", "ESHRUNK");
+	files_run_one(&fronted.processor, &options, DT_REG, "shrinking", "ESHRUNK");
 	iobatch_processor_free(processor);
 	assert_int_equal(access("busy/changing", F_OK), -1);
 	assert_int_equal(access("busy/shrinking", F_OK), -1);
@@ -330,9 +316,8 @@ static void a_source_that_changes_meanwhile_fails_and_leaves_nothing(void **stat
 
 static void short_reads_and_writes_copy_every_byte(void **state)
 {
-	(void)state;
 	for (uint64_t seed = 0; seed < 40; seed++) {
-		struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+		struct iobatch_options options = files_options(state);
 		struct iobatch_simulation simulation = {.seed = seed,
 		                                        .latency_max_ns = 1000000,
 		                                        .file_size = seed * 999,
@@ -341,7 +326,6 @@ static void short_reads_and_writes_copy_every_byte(void **state)
 		struct iobatch_result result = IOBATCH_RESULT_INIT;
 		struct iobatch_processor *processor = copy_new("simulated", 1 + seed % 5);
 
-		options.executor = IOBATCH_EXECUTOR_SIMULATED;
 		options.simulation = &simulation;
 		options.memory_limit = 4 * BLOCK;
 		options.retries = 1000;
@@ -372,17 +356,15 @@ static void outrun(void *context, const struct iobatch_op *op, struct iobatch_an
 static void a_directory_that_another_item_makes_meanwhile_is_taken(void **state)
 {
 	bool parent_made = false;
-	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+	struct iobatch_options options = files_options(state);
 	struct iobatch_simulation simulation = {.script = outrun, .context = &parent_made};
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
 	struct iobatch_processor *processor = copy_new("outrun", 1);
 
-	(void)state;
 	/* For the end of the run, which sets modes and times without the simulator. */
 	assert_int_equal(mkdir("outrun", 0755), 0);
 	assert_int_equal(mkdir("outrun/parent", 0755), 0);
 	assert_int_equal(mkdir("outrun/parent/child", 0755), 0);
-	options.executor = IOBATCH_EXECUTOR_SIMULATED;
 	options.simulation = &simulation;
 	files_run(processor, &options, DT_DIR, (const char *const[]){"parent/child", NULL},
 	          &result);
@@ -413,14 +395,12 @@ static void full_disk(void *context, const struct iobatch_op *op, struct iobatch
 static void a_full_disk_removes_the_temporary_file_of_every_attempt(void **state)
 {
 	struct names_seen seen = {0};
-	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+	struct iobatch_options options = files_options(state);
 	struct iobatch_simulation simulation = {
 		.file_size = 3 * BLOCK, .script = full_disk, .context = &seen};
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
 	struct iobatch_processor *processor = copy_new("full", 2);
 
-	(void)state;
-	options.executor = IOBATCH_EXECUTOR_SIMULATED;
 	options.simulation = &simulation;
 	options.retries = 2;
 	files_run(processor, &options, DT_REG, (const char *const[]){"a", NULL}, &result);
@@ -460,20 +440,20 @@ static void destinations_that_cannot_be_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_tree_arrives_whole_and_again_over_itself),
-		cmocka_unit_test(missing_parents_are_made),
-		cmocka_unit_test(holes_stay_holes),
-		cmocka_unit_test(items_without_a_root_go_by_their_path),
-		cmocka_unit_test(the_longest_name_is_copied),
-		cmocka_unit_test(a_file_is_not_copied_onto_itself),
-		cmocka_unit_test(what_is_in_the_way_stays),
-		cmocka_unit_test(names_that_lead_out_and_other_kinds_of_files_are_refused),
-		cmocka_unit_test(a_source_that_changes_meanwhile_fails_and_leaves_nothing),
-		cmocka_unit_test(short_reads_and_writes_copy_every_byte),
-		cmocka_unit_test(a_directory_that_another_item_makes_meanwhile_is_taken),
-		cmocka_unit_test(a_full_disk_removes_the_temporary_file_of_every_attempt),
-		cmocka_unit_test(destinations_that_cannot_be_are_refused),
+		FILES_ON_REAL(a_tree_arrives_whole_and_again_over_itself),
+		FILES_ON_REAL(missing_parents_are_made),
+		FILES_ON_REAL(holes_stay_holes),
+		FILES_ON_REAL(items_without_a_root_go_by_their_path),
+		FILES_ON_REAL(the_longest_name_is_copied),
+		FILES_ON_REAL(a_file_is_not_copied_onto_itself),
+		FILES_ON_REAL(what_is_in_the_way_stays),
+		FILES_ON_REAL(names_that_lead_out_and_other_kinds_of_files_are_refused),
+		FILES_ON_REAL(a_source_that_changes_meanwhile_fails_and_leaves_nothing),
+		FILES_ON_SIMULATED(short_reads_and_writes_copy_every_byte),
+		FILES_ON_SIMULATED(a_directory_that_another_item_makes_meanwhile_is_taken),
+		FILES_ON_SIMULATED(a_full_disk_removes_the_temporary_file_of_every_attempt),
+		FILES_TEST(destinations_that_cannot_be_are_refused),
 	};
 
-	return cmocka_run_group_tests(tests, files_setup, files_teardown);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,9 +96,8 @@ static void read_pattern(void *context, const struct iobatch_op *op, struct ioba
 
 static void blocks_that_come_in_any_order_give_the_digest_of_the_file(void **state)
 {
-	(void)state;
 	for (uint64_t seed = 0; seed < 60; seed++) {
-		struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+		struct iobatch_options options = files_options(state);
 		struct iobatch_simulation simulation = {.seed = seed,
 		                                        .latency_max_ns = 1000000,
 		                                        .file_size = seed * 1500,
@@ -110,7 +109,6 @@ static void blocks_that_come_in_any_order_give_the_digest_of_the_file(void **sta
 		char expected[1024];
 
 		processor = hash_new(algorithm, "simulated", 1 + seed % 9);
-		options.executor = IOBATCH_EXECUTOR_SIMULATED;
 		options.simulation = &simulation;
 		files_run(processor, &options, DT_REG, (const char *const[]){"a", "b", NULL},
 		          &result);
@@ -125,9 +123,8 @@ static void blocks_that_come_in_any_order_give_the_digest_of_the_file(void **sta
 
 static void failed_attempts_are_forgotten_by_the_next(void **state)
 {
-	(void)state;
 	for (uint64_t seed = 0; seed < 20; seed++) {
-		struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+		struct iobatch_options options = files_options(state);
 		struct iobatch_simulation simulation = {.seed = seed,
 		                                        .latency_max_ns = 1000,
 		                                        .file_size = 10 * BLOCK + 1,
@@ -138,7 +135,6 @@ static void failed_attempts_are_forgotten_by_the_next(void **state)
 		char expected[512];
 
 		processor = hash_new(IOBATCH_HASH_SHA256, "retried", 4);
-		options.executor = IOBATCH_EXECUTOR_SIMULATED;
 		options.simulation = &simulation;
 		options.retries = 1000;
 		files_run(processor, &options, DT_REG, (const char *const[]){"a", NULL}, &result);
@@ -159,8 +155,6 @@ static void real_files_of_every_size_agree_with_every_algorithm(void **state)
 	static const uint64_t limits[] = {64u << 20, 2 * BLOCK};
 	char expected[8192];
 
-	(void)state;
-	files_need_ring();
 	for (unsigned i = 0; names[i]; i++)
 		file_make(names[i], sizes[i]);
 	for (unsigned algorithm = 0; algorithm < IOBATCH_HASH_COUNT; algorithm++) {
@@ -168,7 +162,7 @@ static void real_files_of_every_size_agree_with_every_algorithm(void **state)
 		for (unsigned i = 0; names[i]; i++)
 			pattern_line(algorithm, names[i], sizes[i], expected + strlen(expected));
 		for (unsigned i = 0; i < 4; i++) {
-			struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+			struct iobatch_options options = files_options(state);
 			struct iobatch_result result = IOBATCH_RESULT_INIT;
 			struct iobatch_processor *processor;
 
@@ -187,13 +181,11 @@ static void real_files_of_every_size_agree_with_every_algorithm(void **state)
 
 static void failed_items_are_not_in_the_manifest(void **state)
 {
-	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+	struct iobatch_options options = files_options(state);
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
 	struct iobatch_processor *processor = hash_new(IOBATCH_HASH_CRC32C, "partly", 1);
 	char expected[1024];
 
-	(void)state;
-	files_need_ring();
 	file_make("first", 5);
 	file_make("third", 6);
 	files_run(processor, &options, DT_REG,
@@ -208,15 +200,13 @@ static void failed_items_are_not_in_the_manifest(void **state)
 
 static void a_manifest_that_cannot_be_written_fails_the_run(void **state)
 {
-	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+	struct iobatch_options options = files_options(state);
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
 	struct iobatch_simulation simulation = {.file_size = 1};
 	struct iobatch_processor *processor = hash_new(IOBATCH_HASH_CRC32C, "/dev/full", 1);
-	static struct iobatch_file file = {.fd = -1, .type = DT_REG};
+	static struct iobatch_file file = {.fd = -1, .type = DT_REG, .path = "a", .path_length = 1};
 	struct iobatch_items items = iobatch_items_array(&file, 1, sizeof(file));
 
-	(void)state;
-	options.executor = IOBATCH_EXECUTOR_SIMULATED;
 	options.simulation = &simulation;
 	assert_int_equal(iobatch_run(&items, processor, &options, &result), -ENOSPC);
 	iobatch_result_deinit(&result);
@@ -225,15 +215,13 @@ static void a_manifest_that_cannot_be_written_fails_the_run(void **state)
 
 static void a_range_cannot_stand_in_a_manifest(void **state)
 {
-	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+	struct iobatch_options options = files_options(state);
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
 	struct iobatch_simulation simulation = {.file_size = 100};
 	struct iobatch_processor *processor = hash_new(IOBATCH_HASH_CRC32C, "ranges", 1);
 	static struct iobatch_file file = {.fd = -1, .type = DT_REG, .length = 10};
 	struct iobatch_items items = iobatch_items_array(&file, 1, sizeof(file));
 
-	(void)state;
-	options.executor = IOBATCH_EXECUTOR_SIMULATED;
 	options.simulation = &simulation;
 	assert_int_equal(iobatch_run(&items, processor, &options, &result), 0);
 	assert_string_equal(result.failed_items[0].error_name, "EUNSUPPORTED");
@@ -242,16 +230,16 @@ static void a_range_cannot_stand_in_a_manifest(void **state)
 }
 
 /* Hashes files with odd names and has a tool check the manifest. */
-static void check_with(unsigned algorithm, const char *command, const char *const *names)
+static void check_with(const struct iobatch_options *options, unsigned algorithm,
+                       const char *command, const char *const *names)
 {
-	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
 	struct iobatch_processor *processor = hash_new(algorithm, "manifest", 2);
 	char line[256];
 
 	for (unsigned i = 0; names[i]; i++)
 		file_make(names[i], i * 3000);
-	files_run(processor, &options, DT_REG, names, &result);
+	files_run(processor, options, DT_REG, names, &result);
 	assert_int_equal(result.failed, 0);
 	iobatch_result_deinit(&result);
 	iobatch_processor_free(processor);
@@ -264,19 +252,17 @@ static void check_with(unsigned algorithm, const char *command, const char *cons
 
 static void coreutils_check_manifests_with_odd_names(void **state)
 {
-	(void)state;
-	files_need_ring();
-	check_with(IOBATCH_HASH_SHA256, "sha256sum -c --strict manifest", odd_names);
-	check_with(IOBATCH_HASH_BLAKE2B, "b2sum -c --strict manifest", odd_names);
+	struct iobatch_options options = files_options(state);
+	check_with(&options, IOBATCH_HASH_SHA256, "sha256sum -c --strict manifest", odd_names);
+	check_with(&options, IOBATCH_HASH_BLAKE2B, "b2sum -c --strict manifest", odd_names);
 }
 
 static void xxhsum_checks_manifests_with_odd_names(void **state)
 {
+	struct iobatch_options options = files_options(state);
 	const char *names[sizeof(odd_names) / sizeof(odd_names[0])];
 	unsigned count = 0;
 
-	(void)state;
-	files_need_ring();
 	if (system("xxhsum --version >/dev/null 2>&1") != 0) {
 		print_message("no xxhsum here\n");
 		skip();
@@ -286,23 +272,23 @@ static void xxhsum_checks_manifests_with_odd_names(void **state)
 		if (!strchr(odd_names[i], '\n'))
 			names[count++] = odd_names[i];
 	names[count] = NULL;
-	check_with(IOBATCH_HASH_XXH3_64, "xxhsum -c --strict manifest", names);
-	check_with(IOBATCH_HASH_XXH3_128, "xxhsum -c --strict manifest", names);
+	check_with(&options, IOBATCH_HASH_XXH3_64, "xxhsum -c --strict manifest", names);
+	check_with(&options, IOBATCH_HASH_XXH3_128, "xxhsum -c --strict manifest", names);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(bad_options_are_refused_before_anything_is_touched),
-		cmocka_unit_test(blocks_that_come_in_any_order_give_the_digest_of_the_file),
-		cmocka_unit_test(failed_attempts_are_forgotten_by_the_next),
-		cmocka_unit_test(real_files_of_every_size_agree_with_every_algorithm),
-		cmocka_unit_test(failed_items_are_not_in_the_manifest),
-		cmocka_unit_test(a_manifest_that_cannot_be_written_fails_the_run),
-		cmocka_unit_test(a_range_cannot_stand_in_a_manifest),
-		cmocka_unit_test(coreutils_check_manifests_with_odd_names),
-		cmocka_unit_test(xxhsum_checks_manifests_with_odd_names),
+		FILES_TEST(bad_options_are_refused_before_anything_is_touched),
+		FILES_ON_SIMULATED(blocks_that_come_in_any_order_give_the_digest_of_the_file),
+		FILES_ON_SIMULATED(failed_attempts_are_forgotten_by_the_next),
+		FILES_ON_REAL(real_files_of_every_size_agree_with_every_algorithm),
+		FILES_ON_REAL(failed_items_are_not_in_the_manifest),
+		FILES_ON_SIMULATED(a_manifest_that_cannot_be_written_fails_the_run),
+		FILES_ON_SIMULATED(a_range_cannot_stand_in_a_manifest),
+		FILES_ON_REAL(coreutils_check_manifests_with_odd_names),
+		FILES_ON_REAL(xxhsum_checks_manifests_with_odd_names),
 	};
 
-	return cmocka_run_group_tests(tests, files_setup, files_teardown);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,12 +57,10 @@ static void every_byte_is_counted_at_every_size(void **state)
 	                                 BLOCK + 1, 2 * BLOCK, 4 * BLOCK + 3, 100 * BLOCK};
 	static const uint32_t depths[] = {1, 2, 3, 64};
 
-	(void)state;
-	files_need_ring();
 	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		file_make("sized", sizes[i]);
 		for (unsigned d = 0; d < sizeof(depths) / sizeof(depths[0]); d++) {
-			struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+			struct iobatch_options options = files_options(state);
 			struct iobatch_result result = IOBATCH_RESULT_INIT;
 			struct iobatch_processor *processor = read_new(depths[d], 0);
 
@@ -78,13 +76,11 @@ static void every_byte_is_counted_at_every_size(void **state)
 
 static void a_file_of_less_than_a_block_takes_an_open_and_a_read_and_a_close(void **state)
 {
-	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+	struct iobatch_options options = files_options(state);
 	struct iobatch_simulation simulation = {.file_size = BLOCK - 1};
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
 	struct iobatch_processor *processor = read_new(4, 0);
 
-	(void)state;
-	options.executor = IOBATCH_EXECUTOR_SIMULATED;
 	options.simulation = &simulation;
 	files_run(processor, &options, DT_REG, (const char *const[]){"any", NULL}, &result);
 	/* The short read is continued once, to see the end. */
@@ -96,9 +92,8 @@ static void a_file_of_less_than_a_block_takes_an_open_and_a_read_and_a_close(voi
 
 static void reads_that_are_cut_short_anywhere_count_the_same(void **state)
 {
-	(void)state;
 	for (uint64_t seed = 0; seed < 50; seed++) {
-		struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+		struct iobatch_options options = files_options(state);
 		struct iobatch_simulation simulation = {.seed = seed,
 		                                        .latency_max_ns = 1000000,
 		                                        .file_size = seed * 1777,
@@ -106,7 +101,6 @@ static void reads_that_are_cut_short_anywhere_count_the_same(void **state)
 		struct iobatch_result result = IOBATCH_RESULT_INIT;
 		struct iobatch_processor *processor = read_new(1 + seed % 7, 0);
 
-		options.executor = IOBATCH_EXECUTOR_SIMULATED;
 		options.simulation = &simulation;
 		/* Room for few buffers: the depth is what memory allows. */
 		options.memory_limit = 3 * BLOCK;
@@ -130,16 +124,14 @@ static void end_after_two_blocks(void *context, const struct iobatch_op *op,
 
 static void a_file_that_shrinks_fails(void **state)
 {
-	(void)state;
 	for (uint32_t depth = 1; depth < 10; depth++) {
-		struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+		struct iobatch_options options = files_options(state);
 		struct iobatch_simulation simulation = {
 			.file_size = 9 * BLOCK, .seed = depth, .script = end_after_two_blocks};
 		struct iobatch_result result = IOBATCH_RESULT_INIT;
 		struct iobatch_processor *processor = read_new(depth, 0);
 
 		simulation.latency_max_ns = 1000;
-		options.executor = IOBATCH_EXECUTOR_SIMULATED;
 		options.simulation = &simulation;
 		files_run(processor, &options, DT_REG, (const char *const[]){"any", NULL}, &result);
 		assert_int_equal(result.failed, 1);
@@ -158,13 +150,11 @@ static void grow_after_statx(unsigned call)
 
 static void a_file_that_grows_is_read_to_its_end(void **state)
 {
-	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+	struct iobatch_options options = files_options(state);
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
 	struct iobatch_processor *processor = read_new(2, 0);
 	struct fronted fronted;
 
-	(void)state;
-	files_need_ring();
 	file_make("growing", 3 * BLOCK);
 	fronted_init(&fronted, processor, grow_after_statx);
 	files_run(&fronted.processor, &options, DT_REG, (const char *const[]){"growing", NULL},
@@ -177,15 +167,13 @@ static void a_file_that_grows_is_read_to_its_end(void **state)
 
 static void a_file_that_says_it_is_empty_is_read_to_its_end(void **state)
 {
-	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+	struct iobatch_options options = files_options(state);
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
 	struct iobatch_processor *processor = read_new(4, 0);
 	char content[64 * BLOCK];
 	int fd = open("/proc/self/auxv", O_RDONLY);
 	ssize_t length;
 
-	(void)state;
-	files_need_ring();
 	assert_true(fd >= 0);
 	length = read(fd, content, sizeof(content));
 	close(fd);
@@ -199,15 +187,13 @@ static void a_file_that_says_it_is_empty_is_read_to_its_end(void **state)
 
 static void ranges_of_a_descriptor_are_read_and_no_more(void **state)
 {
-	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+	struct iobatch_options options = files_options(state);
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
 	struct iobatch_processor *processor = read_new(3, 0);
 	static struct iobatch_file ranges[5];
 	struct iobatch_items items = iobatch_items_array(ranges, 5, sizeof(ranges[0]));
 	int fd;
 
-	(void)state;
-	files_need_ring();
 	file_make("ranged", 10 * BLOCK);
 	fd = open("ranged", O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
@@ -233,37 +219,33 @@ static void ranges_of_a_descriptor_are_read_and_no_more(void **state)
 
 static void a_symbolic_link_where_a_file_was_promised_is_not_followed(void **state)
 {
+	struct iobatch_options options = files_options(state);
 	struct iobatch_processor *processor = read_new(1, 0);
 
-	(void)state;
-	files_need_ring();
 	file_make("target", 1);
 	assert_int_equal(symlink("target", "link"), 0);
-	files_run_one(processor, DT_REG, "link", "ELOOP");
-	files_run_one(processor, DT_UNKNOWN, "link", NULL);
+	files_run_one(processor, &options, DT_REG, "link", "ELOOP");
+	files_run_one(processor, &options, DT_UNKNOWN, "link", NULL);
 	iobatch_processor_free(processor);
 }
 
 static void what_is_no_file_fails_with_its_errno(void **state)
 {
+	struct iobatch_options options = files_options(state);
 	struct iobatch_processor *processor = read_new(1, 0);
 
-	(void)state;
-	files_need_ring();
-	files_run_one(processor, DT_DIR, ".", "EISDIR");
-	files_run_one(processor, DT_REG, "missing", "ENOENT");
+	files_run_one(processor, &options, DT_DIR, ".", "EISDIR");
+	files_run_one(processor, &options, DT_REG, "missing", "ENOENT");
 	iobatch_processor_free(processor);
 }
 
 static void direct_reads_count_a_tail_that_is_no_block(void **state)
 {
-	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+	struct iobatch_options options = files_options(state);
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
 	struct iobatch_processor *processor = read_new(4, 1);
 	int fd;
 
-	(void)state;
-	files_need_ring();
 	file_make("direct", 9 * BLOCK + 7);
 	fd = open("direct", O_RDONLY | O_DIRECT | O_CLOEXEC);
 	if (fd < 0) {
@@ -282,18 +264,19 @@ static void direct_reads_count_a_tail_that_is_no_block(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(options_out_of_range_are_refused),
-		cmocka_unit_test(every_byte_is_counted_at_every_size),
-		cmocka_unit_test(a_file_of_less_than_a_block_takes_an_open_and_a_read_and_a_close),
-		cmocka_unit_test(reads_that_are_cut_short_anywhere_count_the_same),
-		cmocka_unit_test(a_file_that_shrinks_fails),
-		cmocka_unit_test(a_file_that_grows_is_read_to_its_end),
-		cmocka_unit_test(a_file_that_says_it_is_empty_is_read_to_its_end),
-		cmocka_unit_test(ranges_of_a_descriptor_are_read_and_no_more),
-		cmocka_unit_test(a_symbolic_link_where_a_file_was_promised_is_not_followed),
-		cmocka_unit_test(what_is_no_file_fails_with_its_errno),
-		cmocka_unit_test(direct_reads_count_a_tail_that_is_no_block),
+		FILES_TEST(options_out_of_range_are_refused),
+		FILES_ON_REAL(every_byte_is_counted_at_every_size),
+		FILES_ON_SIMULATED(
+			a_file_of_less_than_a_block_takes_an_open_and_a_read_and_a_close),
+		FILES_ON_SIMULATED(reads_that_are_cut_short_anywhere_count_the_same),
+		FILES_ON_SIMULATED(a_file_that_shrinks_fails),
+		FILES_ON_REAL(a_file_that_grows_is_read_to_its_end),
+		FILES_ON_REAL(a_file_that_says_it_is_empty_is_read_to_its_end),
+		FILES_ON_REAL(ranges_of_a_descriptor_are_read_and_no_more),
+		FILES_ON_REAL(a_symbolic_link_where_a_file_was_promised_is_not_followed),
+		FILES_ON_REAL(what_is_no_file_fails_with_its_errno),
+		FILES_ON_REAL(direct_reads_count_a_tail_that_is_no_block),
 	};
 
-	return cmocka_run_group_tests(tests, files_setup, files_teardown);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,13 +13,6 @@
 #include <unistd.h>
 
 #define COUNT(array) ((unsigned)(sizeof(array) / sizeof((array)[0])))
-#define SIMULATED ((void *)(uintptr_t)IOBATCH_EXECUTOR_SIMULATED)
-#define RING ((void *)(uintptr_t)IOBATCH_EXECUTOR_RING)
-#define ON_BOTH(test)                                        \
-	{#test " (simulated)", test, NULL, NULL, SIMULATED}, \
-	{                                                    \
-#test " (ring)", test, NULL, NULL, RING      \
-	}
 
 static struct iobatch_processor *steps_new(const struct iobatch_op *ops, unsigned count)
 {
@@ -92,6 +85,13 @@ static void steps_that_cannot_work_are_refused_with_their_place(void **state)
 		{{iobatch_op_renameat(AT_FDCWD, "{path}", AT_FDCWD, "{path", 0)}, 1, 0, "to: "},
 		{{iobatch_op_symlinkat(NULL, AT_FDCWD, "{path}")}, 1, 0, "target is missing"},
 		{{{.opcode = IOBATCH_OP_COUNT}}, 1, 0, "there is no op"},
+		{{open, iobatch_op_ficlone(0, 1)}, 2, 1, "before it is opened"},
+		{{open, iobatch_op_ficlone(1, 0)}, 2, 1, "before it is opened"},
+		{{open, iobatch_op_copy_file_range(0, 0, 16, 0, 1)}, 2, 1, "at most 16 files"},
+		{{open, close, iobatch_op_copy_file_range(IOBATCH_FD(1), 0, 0, 0, 1)},
+	         3,
+	         2,
+	         "after it was closed"},
 		{{open}, 0, 0, "no steps"},
 	};
 
@@ -134,6 +134,41 @@ static void a_file_may_be_opened_again_after_it_was_closed(void **state)
 	(void)state;
 	assert_int_equal(processor->files_max, 3);
 	iobatch_processor_free(processor);
+}
+
+static void files_are_the_process_s_when_a_system_call_uses_them(void **state)
+{
+	const struct {
+		struct iobatch_op op;
+		unsigned process_files;
+	} cases[] = {
+		{iobatch_op_nop(), 0},
+		{iobatch_op_fsync(0), 0},
+		{iobatch_op_read(0, NULL, 1, 0), 0},
+		/* Not on a file of the item. */
+		{iobatch_op_fchmodat(AT_FDCWD, "{path}", 0600), 0},
+		{iobatch_op_fchmod(IOBATCH_FD(1), 0600), 0},
+		{iobatch_op_fchmod(0, 0600), 1},
+		{iobatch_op_fchown(0, 0, 0), 1},
+		{iobatch_op_futimens(0, NULL), 1},
+		{iobatch_op_ftruncate(0, 0), 1},
+		{iobatch_op_ficlone(0, 0), 1},
+		{iobatch_op_copy_file_range(0, 0, IOBATCH_FD(1), 0, 1), 1},
+		{iobatch_op_copy_file_range(IOBATCH_FD(1), 0, 0, 0, 1), 1},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		const struct iobatch_op ops[] = {
+			iobatch_op_openat(0, AT_FDCWD, "{path}", O_RDWR, 0),
+			cases[i].op,
+			iobatch_op_close(0),
+		};
+		struct iobatch_processor *processor = steps_new(ops, COUNT(ops));
+
+		assert_int_equal(processor->process_files, cases[i].process_files);
+		iobatch_processor_free(processor);
+	}
 }
 
 /* ------------------------------------------------------------- chains -- */
@@ -250,6 +285,26 @@ static void only_a_write_of_what_was_read_begins_a_new_chain(void **state)
 	played_free(played);
 }
 
+static void what_is_copied_in_the_kernel_counts_and_a_failure_does_not(void **state)
+{
+	const struct iobatch_op ops[] = {
+		iobatch_op_copy_file_range(IOBATCH_FD(5), 0, IOBATCH_FD(6), 0, 1000),
+		iobatch_op_copy_file_range(IOBATCH_FD(5), 0, IOBATCH_FD(6), 0, 1000),
+		iobatch_op_ftruncate(IOBATCH_FD(6), 10),
+	};
+	struct played *played = played_new(ops, COUNT(ops), "x");
+	struct iobatch_chain *chain = play(played, IOBATCH_MORE);
+
+	(void)state;
+	assert_int_equal(chain->count, 3);
+	chain->ops[0].result = 700;
+	chain->ops[1].result = -EXDEV;
+	chain->ops[2].result = 0;
+	play(played, IOBATCH_DONE);
+	assert_int_equal(played->item.bytes, 700);
+	played_free(played);
+}
+
 static void a_write_of_nothing_is_left_out(void **state)
 {
 	const struct iobatch_op ops[] = {
@@ -328,24 +383,13 @@ static void what_the_ops_point_to_is_copied(void **state)
 
 /* --------------------------------------------------------------- runs -- */
 
-/* Options for the executor that the test was started with; skips without a ring. */
-static struct iobatch_options options_of(void **state)
-{
-	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
-
-	options.executor = (uint32_t)(uintptr_t)*state;
-	if (options.executor == IOBATCH_EXECUTOR_RING)
-		files_need_ring();
-	return options;
-}
-
 /* Reads that move less than they were asked to: the run is the same. */
 static const struct iobatch_simulation rough = {
 	.seed = 7, .file_size = 100000, .latency_max_ns = 1000, .short_permille = 300};
 
 static void a_file_is_opened_looked_at_read_advised_and_closed(void **state)
 {
-	struct iobatch_options options = options_of(state);
+	struct iobatch_options options = files_options(state);
 	const struct iobatch_op ops[] = {
 		iobatch_op_openat(0, AT_FDCWD, "{path}", O_RDONLY | O_NOFOLLOW, 0),
 		iobatch_op_statx(AT_FDCWD, "{path}", 0, STATX_BASIC_STATS, NULL),
@@ -370,7 +414,7 @@ static void a_file_is_opened_looked_at_read_advised_and_closed(void **state)
 
 static void a_file_is_copied_by_reads_and_writes(void **state)
 {
-	struct iobatch_options options = options_of(state);
+	struct iobatch_options options = files_options(state);
 	const struct iobatch_op ops[] = {
 		iobatch_op_openat(0, AT_FDCWD, "{path}", O_RDONLY, 0),
 		iobatch_op_openat(1, AT_FDCWD, "{stem}.{index}.part", O_WRONLY | O_CREAT | O_EXCL,
@@ -397,7 +441,7 @@ static void a_file_is_copied_by_reads_and_writes(void **state)
 	file_make("empty.bin", 0);
 	files_run(processor, &options, 0, names, &result);
 	assert_int_equal(result.successful, 3);
-	if (options.executor == IOBATCH_EXECUTOR_RING) {
+	if (options.executor != IOBATCH_EXECUTOR_SIMULATED) {
 		assert_int_equal(result.bytes, 2 * (7777 + 10));
 		assert_file("longer.0.copy", 7777);
 		assert_file("shorter.1.copy", 10);
@@ -424,7 +468,7 @@ static void fail_missing(void *context, const struct iobatch_op *op, struct ioba
 
 static void a_file_that_does_not_exist_fails_at_its_open(void **state)
 {
-	struct iobatch_options options = options_of(state);
+	struct iobatch_options options = files_options(state);
 	const struct iobatch_op ops[] = {
 		iobatch_op_nop(),
 		iobatch_op_openat(0, AT_FDCWD, "{path}", O_RDONLY, 0),
@@ -455,7 +499,7 @@ static void a_file_that_does_not_exist_fails_at_its_open(void **state)
 
 static void every_op_on_names_works_on_real_files(void **state)
 {
-	struct iobatch_options options = options_of(state);
+	struct iobatch_options options = files_options(state);
 	const struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 2000}};
 	const struct iobatch_op ops[] = {
 		iobatch_op_mkdirat(AT_FDCWD, "{name}.d", 0777),
@@ -485,7 +529,7 @@ static void every_op_on_names_works_on_real_files(void **state)
 		print_error("op %d: %s\n", result.failed_items[0].opcode,
 		            result.failed_items[0].error_name);
 	assert_int_equal(result.successful, 1);
-	if (options.executor == IOBATCH_EXECUTOR_RING) {
+	if (options.executor != IOBATCH_EXECUTOR_SIMULATED) {
 		assert_int_equal(stat("odd \n\xff name.new", &status), 0);
 		assert_int_equal(status.st_mode & 07777, 0640);
 		assert_int_equal(status.st_mtim.tv_sec, 2000);
@@ -498,9 +542,85 @@ static void every_op_on_names_works_on_real_files(void **state)
 	assert_int_equal(unlink(names[0]), 0);
 }
 
+static void every_op_on_open_files_works_on_real_files(void **state)
+{
+	struct iobatch_options options = files_options(state);
+	const struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 2000}};
+	const struct iobatch_op ops[] = {
+		iobatch_op_openat(0, AT_FDCWD, "{name}", O_RDONLY, 0),
+		iobatch_op_openat(2, AT_FDCWD, "{name}.copy", O_RDWR | O_CREAT | O_EXCL, 0666),
+		iobatch_op_copy_file_range(0, 0, 2, 0, 4000),
+		iobatch_op_copy_file_range(0, 4000, 2, 4000, 5000),
+		iobatch_op_ftruncate(2, 9000),
+		iobatch_op_fchmod(2, 0604),
+		iobatch_op_fchown(2, getuid(), UINT32_MAX),
+		iobatch_op_futimens(2, times),
+		iobatch_op_close(2),
+		iobatch_op_close(0),
+	};
+	struct iobatch_processor *processor = steps_new(ops, COUNT(ops));
+	struct iobatch_result result = IOBATCH_RESULT_INIT;
+	const char *const names[] = {"a", "b", NULL};
+	struct stat status;
+
+	for (unsigned i = 0; names[i]; i++)
+		file_make(names[i], 10000);
+	files_run(processor, &options, 0, names, &result);
+	if (result.failed)
+		print_error("op %d: %s\n", result.failed_items[0].opcode,
+		            result.failed_items[0].error_name);
+	assert_int_equal(result.successful, 2);
+	if (options.executor != IOBATCH_EXECUTOR_SIMULATED) {
+		assert_int_equal(result.bytes, 2 * 9000);
+		assert_file("a.copy", 9000);
+		assert_file("b.copy", 9000);
+		assert_int_equal(stat("b.copy", &status), 0);
+		assert_int_equal(status.st_mode & 07777, 0604);
+		assert_int_equal(status.st_mtim.tv_sec, 2000);
+		assert_int_equal(unlink("a.copy"), 0);
+		assert_int_equal(unlink("b.copy"), 0);
+	}
+	iobatch_result_deinit(&result);
+	iobatch_processor_free(processor);
+	assert_int_equal(unlink("a"), 0);
+	assert_int_equal(unlink("b"), 0);
+}
+
+static void a_clone_works_on_real_files_that_can_be_cloned(void **state)
+{
+	struct iobatch_options options = files_options(state);
+	const struct iobatch_op ops[] = {
+		iobatch_op_openat(0, AT_FDCWD, "{name}", O_RDONLY, 0),
+		iobatch_op_openat(1, AT_FDCWD, "{name}.copy", O_RDWR | O_CREAT | O_EXCL, 0666),
+		iobatch_op_ficlone(0, 1),
+	};
+	struct iobatch_processor *processor = steps_new(ops, COUNT(ops));
+	struct iobatch_result result = IOBATCH_RESULT_INIT;
+	const char *const names[] = {"a", NULL};
+	bool cannot;
+
+	file_make("a", 10000);
+	files_run(processor, &options, 0, names, &result);
+	cannot = result.failed == 1 && (result.failed_items[0].error == -EOPNOTSUPP ||
+	                                result.failed_items[0].error == -ENOTTY ||
+	                                result.failed_items[0].error == -EINVAL);
+	if (options.executor != IOBATCH_EXECUTOR_SIMULATED) {
+		if (!cannot)
+			assert_file("a.copy", 10000);
+		assert_int_equal(unlink("a.copy"), 0);
+	}
+	assert_true(cannot || result.successful == 1);
+	iobatch_result_deinit(&result);
+	iobatch_processor_free(processor);
+	assert_int_equal(unlink("a"), 0);
+	if (cannot) {
+		print_message("the file system of /tmp cannot clone, and says so\n");
+	}
+}
+
 static void a_nop_runs_for_each_item_of_any_type(void **state)
 {
-	struct iobatch_options options = options_of(state);
+	struct iobatch_options options = files_options(state);
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
 	struct iobatch_processor *processor;
 	char objects[1000] = "";
@@ -519,20 +639,24 @@ static void a_nop_runs_for_each_item_of_any_type(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(steps_that_cannot_work_are_refused_with_their_place),
-		cmocka_unit_test(more_steps_or_reads_than_an_item_can_have_are_refused),
-		cmocka_unit_test(a_file_may_be_opened_again_after_it_was_closed),
-		cmocka_unit_test(only_a_write_of_what_was_read_begins_a_new_chain),
-		cmocka_unit_test(a_write_of_nothing_is_left_out),
-		cmocka_unit_test(places_of_one_chain_do_not_overlap),
-		cmocka_unit_test(a_path_that_becomes_too_long_fails_the_attempt),
-		cmocka_unit_test(what_the_ops_point_to_is_copied),
-		ON_BOTH(a_file_is_opened_looked_at_read_advised_and_closed),
-		ON_BOTH(a_file_is_copied_by_reads_and_writes),
-		ON_BOTH(a_file_that_does_not_exist_fails_at_its_open),
-		ON_BOTH(every_op_on_names_works_on_real_files),
-		ON_BOTH(a_nop_runs_for_each_item_of_any_type),
+		FILES_TEST(steps_that_cannot_work_are_refused_with_their_place),
+		FILES_TEST(more_steps_or_reads_than_an_item_can_have_are_refused),
+		FILES_TEST(a_file_may_be_opened_again_after_it_was_closed),
+		FILES_TEST(files_are_the_process_s_when_a_system_call_uses_them),
+		FILES_TEST(only_a_write_of_what_was_read_begins_a_new_chain),
+		FILES_TEST(what_is_copied_in_the_kernel_counts_and_a_failure_does_not),
+		FILES_TEST(a_write_of_nothing_is_left_out),
+		FILES_TEST(places_of_one_chain_do_not_overlap),
+		FILES_TEST(a_path_that_becomes_too_long_fails_the_attempt),
+		FILES_TEST(what_the_ops_point_to_is_copied),
+		FILES_ON_EACH(a_file_is_opened_looked_at_read_advised_and_closed),
+		FILES_ON_EACH(a_file_is_copied_by_reads_and_writes),
+		FILES_ON_EACH(a_file_that_does_not_exist_fails_at_its_open),
+		FILES_ON_EACH(every_op_on_names_works_on_real_files),
+		FILES_ON_EACH(every_op_on_open_files_works_on_real_files),
+		FILES_ON_EACH(a_clone_works_on_real_files_that_can_be_cloned),
+		FILES_ON_EACH(a_nop_runs_for_each_item_of_any_type),
 	};
 
-	return cmocka_run_group_tests(tests, files_setup, files_teardown);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
