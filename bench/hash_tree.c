@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How long does a tree that is in the page cache take to hash, whole commands against each other:
- * `iobatch run` with a hash job on all CPUs, against find and xargs with as many xxhsum at once as
- * there are CPUs. Both write a manifest of the same digests (XXH3, 128 bits), which must have as
- * many lines.
+ * `iobatch run` with a hash job on all CPUs, by rings and by system calls, against find and xargs
+ * with as many xxhsum at once as there are CPUs. All write a manifest of the same digests (XXH3,
+ * 128 bits), which must have as many lines.
  *
  *     hash_tree IOBATCH TREE [REPETITIONS]
  */
@@ -64,12 +64,25 @@ static uint64_t count_lines(const char *path)
 	return lines;
 }
 
+enum {
+	RING,
+	SYSCALL,
+	XARGS,
+	SUBJECTS
+};
+
 int main(int argc, char **argv)
 {
-	struct series our_ms = {.name = "iobatch run", .unit = "ms"};
-	struct series their_ms = {.name = "find | xargs -P xxhsum", .unit = "ms"};
-	struct series our_cpu = {.name = "iobatch run", .unit = "ms of CPU"};
-	struct series their_cpu = {.name = "find | xargs -P xxhsum", .unit = "ms of CPU"};
+	struct subject {
+		struct series ms, cpu;
+	} subjects[SUBJECTS] = {
+		[RING] = {{.name = "iobatch, ring", .unit = "ms"},
+	                  {.name = "iobatch, ring", .unit = "ms of CPU"}},
+		[SYSCALL] = {{.name = "iobatch, syscall", .unit = "ms"},
+	                     {.name = "iobatch, syscall", .unit = "ms of CPU"}},
+		[XARGS] = {{.name = "find | xargs -P xxhsum", .unit = "ms"},
+	                   {.name = "find | xargs -P xxhsum", .unit = "ms of CPU"}},
+	};
 	unsigned repetitions = argc > 3 ? measure_repetitions(argv[3]) : 11;
 	char processors[32];
 
@@ -92,7 +105,10 @@ int main(int argc, char **argv)
 	write_job(argv[2]);
 	snprintf(processors, sizeof(processors), "%ld", sysconf(_SC_NPROCESSORS_ONLN));
 
-	const char *ours[] = {argv[1], "run", "--progress", "none", job, NULL};
+	const char *ring[] = {argv[1],      "run",  "--progress", "none",
+	                      "--executor", "ring", job,          NULL};
+	const char *syscalls[] = {argv[1],      "run",     "--progress", "none",
+	                          "--executor", "syscall", job,          NULL};
 	const char *theirs[] = {
 		"sh",
 		"-c",
@@ -102,31 +118,40 @@ int main(int argc, char **argv)
 		processors,
 		their_manifest,
 		NULL};
+	const char *const *const commands[SUBJECTS] = {
+		[RING] = ring, [SYSCALL] = syscalls, [XARGS] = theirs};
 
 	/* The first two fill the cache, and show that both do the same work. */
 	measure_command(theirs, -1);
-	measure_command(ours, -1);
+	measure_command(ring, -1);
 	if (count_lines(our_manifest) != count_lines(their_manifest))
 		measure_fail("the manifests are not of the same files", EIO);
 
-	for (unsigned i = 0; i < 2 * repetitions; i++) {
-		/* Each goes first every other time. */
-		bool is_ours = (i % 4 == 0 || i % 4 == 3);
-		struct measured_command took = measure_command(is_ours ? ours : theirs, -1);
+	for (unsigned i = 0; i < repetitions; i++) {
+		/* Each goes first in its turn. */
+		for (unsigned j = 0; j < SUBJECTS; j++) {
+			struct subject *subject = &subjects[(i + j) % SUBJECTS];
+			struct measured_command took =
+				measure_command(commands[(i + j) % SUBJECTS], -1);
 
-		series_add(is_ours ? &our_ms : &their_ms, took.wall_ns / 1e6);
-		series_add(is_ours ? &our_cpu : &their_cpu, took.cpu_ns / 1e6);
+			series_add(&subject->ms, took.wall_ns / 1e6);
+			series_add(&subject->cpu, took.cpu_ns / 1e6);
+		}
 	}
 
 	printf("hash a cached tree: %s, %llu files, %s CPUs\n", argv[2],
 	       (unsigned long long)count_lines(our_manifest), processors);
-	series_print(&our_ms);
-	series_print(&our_cpu);
-	series_print(&their_ms);
-	series_print(&their_cpu);
+	for (unsigned i = 0; i < SUBJECTS; i++) {
+		series_print(&subjects[i].ms);
+		series_print(&subjects[i].cpu);
+	}
 	printf("  speed: ");
-	series_print_ratio(&their_ms, &our_ms, 1.5, true);
+	series_print_ratio(&subjects[XARGS].ms, &subjects[RING].ms, 1.5, true);
 	printf("  CPU: ");
-	series_print_ratio(&our_cpu, &their_cpu, 0, false);
+	series_print_ratio(&subjects[RING].cpu, &subjects[XARGS].cpu, 0, false);
+	printf("  speed: ");
+	series_print_ratio(&subjects[XARGS].ms, &subjects[SYSCALL].ms, 1.5, true);
+	printf("  CPU: ");
+	series_print_ratio(&subjects[SYSCALL].cpu, &subjects[XARGS].cpu, 0, false);
 	return 0;
 }
