@@ -111,4 +111,7 @@ void ring_calls_deinit(struct ring_calls *calls);
 /* The one real kernel (ring_kernel.c). NULL without memory. */
 struct kernel *ring_kernel_new(void);
 
+/* The least power of two that is `wanted` or more, from `min`, itself one, to `max`. */
+unsigned ring_power_of_two(uint64_t wanted, unsigned min, unsigned max);
+
 #endif

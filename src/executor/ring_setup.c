@@ -66,7 +66,7 @@ int ring_init_queue(struct io_uring *uring, unsigned entries, unsigned cq_entrie
 	return result;
 }
 
-static unsigned power_of_two(uint64_t wanted, unsigned min, unsigned max)
+unsigned ring_power_of_two(uint64_t wanted, unsigned min, unsigned max)
 {
 	unsigned size = min;
 
@@ -235,12 +235,13 @@ static void size_queues(const struct ring *ring, const struct executor_config *c
 	unsigned chain = ring->guards == IOBATCH_GUARDS_LIST ? 1 : 2;
 	unsigned entries, cancels;
 
-	entries = power_of_two((uint64_t)config->batch_ops * each, 8, SQ_ENTRIES_MAX);
-	entries = power_of_two((uint64_t)config->chain_ops_max * chain, entries, SQ_ENTRIES_MAX);
+	entries = ring_power_of_two((uint64_t)config->batch_ops * each, 8, SQ_ENTRIES_MAX);
+	entries =
+		ring_power_of_two((uint64_t)config->chain_ops_max * chain, entries, SQ_ENTRIES_MAX);
 	cancels = config->in_flight_max < CANCELS_MAX ? config->in_flight_max : CANCELS_MAX;
 	*ret_entries = entries;
-	*ret_cq_entries = power_of_two((uint64_t)config->in_flight_max * each + cancels,
-	                               2 * entries, CQ_ENTRIES_MAX);
+	*ret_cq_entries = ring_power_of_two((uint64_t)config->in_flight_max * each + cancels,
+	                                    2 * entries, CQ_ENTRIES_MAX);
 }
 
 static int allocate(struct ring *ring, const struct executor_config *config)

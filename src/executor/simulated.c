@@ -25,15 +25,6 @@ static struct simulated *simulated_of(struct kernel *kernel)
 	return (struct simulated *)kernel;
 }
 
-static unsigned power_of_two(unsigned wanted, unsigned max)
-{
-	unsigned size = 1;
-
-	while (size < wanted && size < max)
-		size *= 2;
-	return size;
-}
-
 static int allocate(struct simulated *kernel, unsigned entries, unsigned cq_entries)
 {
 	/* As many as post into both queues twice over: the kernel's own memory is not the limit. */
@@ -41,7 +32,7 @@ static int allocate(struct simulated *kernel, unsigned entries, unsigned cq_entr
 
 	kernel->requests_max = requests;
 	kernel->overflow_max = requests;
-	kernel->by_id_mask = power_of_two(requests, 1u << 31) - 1;
+	kernel->by_id_mask = ring_power_of_two(requests, 1, 1u << 31) - 1;
 	kernel->sqes = calloc(entries, sizeof(*kernel->sqes));
 	kernel->cqes = calloc(cq_entries, sizeof(*kernel->cqes));
 	kernel->overflow = calloc(requests, sizeof(*kernel->overflow));
@@ -61,11 +52,11 @@ static int simulated_set_up(struct kernel *base, struct io_uring *uring, unsigne
 	unsigned modern = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN |
 	                  IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
 	                  IORING_SETUP_TASKRUN_FLAG;
-	unsigned cq_entries = power_of_two(params->cq_entries, CQ_ENTRIES_MAX);
+	unsigned cq_entries = ring_power_of_two(params->cq_entries, 1, CQ_ENTRIES_MAX);
 
 	if (kernel->script.without & IOBATCH_WITHOUT_SUBMIT_ALL && params->flags & modern)
 		return -EINVAL;
-	entries = power_of_two(entries, SQ_ENTRIES_MAX);
+	entries = ring_power_of_two(entries, 1, SQ_ENTRIES_MAX);
 	if (allocate(kernel, entries, cq_entries) < 0)
 		return -ENOMEM;
 	kernel->submit_all = params->flags & IORING_SETUP_SUBMIT_ALL;
