@@ -454,14 +454,19 @@ static void silent_pipes_time_out_are_retried_and_run_out(void **state)
 		options.simulation = &simulation;
 		assert_int_equal(iobatch_run(&items, &processor, &options, &result), 0);
 		assert_int_equal(result.failed, 50);
-		assert_int_equal(result.retries, 100);
+		/* On a busy machine an answer may come so late that its item was given up. */
+		if (executor == IOBATCH_EXECUTOR_SIMULATED)
+			assert_int_equal(result.stuck, 0);
+		assert_in_range(result.retries, 100 - 2 * result.stuck, 100);
 		assert_int_equal(result.still_running, 0);
 		for (unsigned i = 0; i < 50; i++) {
-			assert_int_equal(result.failed_items[i].error, -ETIME);
-			assert_int_equal(result.failed_items[i].opcode, IOBATCH_OP_READ);
-			assert_int_equal(result.failed_items[i].attempts, 3);
+			const struct iobatch_outcome *outcome = &result.failed_items[i];
+
+			assert_int_equal(outcome->error, -ETIME);
+			assert_int_equal(outcome->opcode, IOBATCH_OP_READ);
+			assert_true(outcome->stuck || outcome->attempts == 3);
 		}
-		assert_true(result.processing_time_ms >= 60);
+		assert_true(result.processing_time_ms >= (result.stuck ? 20 : 60));
 		iobatch_result_deinit(&result);
 		close(fds[0]);
 		close(fds[1]);

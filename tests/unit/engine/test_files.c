@@ -130,54 +130,6 @@ static void files_are_read_and_closed_however_they_are_held(void **state)
 	scratch_deinit(&scratch);
 }
 
-static int read_pipe(void *context, struct iobatch_item *item, const struct iobatch_chain *done,
-                     struct iobatch_chain *chain)
-{
-	const int *fds = context;
-
-	if (done->count > 0)
-		return IOBATCH_DONE;
-	iobatch_chain_add(chain, iobatch_op_nop());
-	iobatch_chain_add(chain, iobatch_op_read(IOBATCH_FD(fds[0]), item->state, 1, UINT64_MAX));
-	return IOBATCH_MORE;
-}
-
-static void a_pipe_that_nobody_writes_to_times_out_is_retried_and_runs_out(void **state)
-{
-	static char objects[50];
-	struct iobatch_items items = iobatch_items_array(objects, sizeof(objects), 1);
-	struct iobatch_processor processor = IOBATCH_PROCESSOR_INIT;
-	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
-	struct iobatch_result result = IOBATCH_RESULT_INIT;
-	int fds[2];
-
-	options.executor = trial_executor(state);
-	assert_int_equal(pipe(fds), 0);
-	processor.context = fds;
-	processor.next = read_pipe;
-	processor.chain_ops_max = 2;
-	processor.state_size = 1;
-	options.timeout_ms = 20;
-	options.retries = 2;
-	assert_int_equal(iobatch_run(&items, &processor, &options, &result), 0);
-	assert_int_equal(result.failed, 50);
-	/* On a busy machine a thread may be so late to hear that its read is stuck, and final. */
-	assert_in_range(result.retries, 100 - 2 * result.stuck, 100);
-	for (unsigned i = 0; i < 50; i++) {
-		assert_int_equal(result.failed_items[i].error, -ETIME);
-		/* Where all threads of a pool hang in reads, a nop may still wait for one. */
-		if (options.executor != IOBATCH_EXECUTOR_SYSCALL ||
-		    result.failed_items[i].opcode != IOBATCH_OP_NOP)
-			assert_int_equal(result.failed_items[i].opcode, IOBATCH_OP_READ);
-		if (result.stuck == 0)
-			assert_int_equal(result.failed_items[i].attempts, 3);
-	}
-	assert_true(result.processing_time_ms >= 20);
-	iobatch_result_deinit(&result);
-	close(fds[0]);
-	close(fds[1]);
-}
-
 #define LONG_CHAIN 128
 
 static int long_chain(void *context, struct iobatch_item *item, const struct iobatch_chain *done,
@@ -246,7 +198,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TRIAL_ON_REAL(files_are_read_and_closed_however_they_are_held),
-		TRIAL_ON_REAL(a_pipe_that_nobody_writes_to_times_out_is_retried_and_runs_out),
 		TRIAL_ON_EACH(more_ops_than_the_queues_hold_wait_for_room),
 		TRIAL_ON_EACH(a_timeout_op_is_cut_short_by_the_deadline),
 	};
