@@ -76,6 +76,12 @@ enum iobatch_opcode {
 	IOBATCH_OP_FUTIMENS,
 	IOBATCH_OP_COPY_FILE_RANGE,
 	IOBATCH_OP_FICLONE,
+	IOBATCH_OP_FSTATX,
+	IOBATCH_OP_FCHOWNAT,
+	IOBATCH_OP_MKNODAT,
+	IOBATCH_OP_FIND_DATA,
+	IOBATCH_OP_COPY_XATTRS,
+	IOBATCH_OP_CACHED,
 	IOBATCH_OP_COUNT,
 };
 
@@ -102,17 +108,21 @@ struct iobatch_op {
 	int32_t file2;     /* the second file of an op that has two */
 	int32_t dirfd;     /* directory that `path` starts from, or AT_FDCWD */
 	int32_t dirfd2;    /* directory that `path2` starts from, or AT_FDCWD */
-	uint32_t op_flags; /* O_*, AT_*, RENAME_*, RWF_*, as the op takes them; fchown's user */
+	uint32_t op_flags; /* O_*, AT_*, RENAME_*, RWF_*, as the op takes them; fchown's user;
+	                      mknodat's type */
 	uint32_t mode;     /* permission bits, fallocate's mode, fadvise's advice, statx's mask or
 	                      fchown's group */
 	const char *path;  /* NUL-terminated bytes */
 	const char *path2; /* NUL-terminated bytes */
-	void *buffer;      /* data, struct statx, target of a readlink or struct timespec[2] */
+	void *buffer;      /* data, struct statx, target of a readlink, struct timespec[2] or
+	                      uint64_t[2] */
 	uint64_t offset;   /* bytes from the start of the file; UINT64_MAX = the file's position */
 	uint64_t offset2;  /* the same in the second file */
-	uint64_t length;   /* bytes; for a timeout: nanoseconds */
+	uint64_t length;   /* bytes; for a timeout: nanoseconds; for mknodat: a device number */
 	uint64_t resolve;  /* RESOLVE_*, openat2 only */
-	int64_t result;    /* set by the engine: bytes moved or 0, or a negative errno */
+	uint64_t device; /* st_dev of the file system that `path` is on, if known: ops on paths are
+	                    counted by it (path_ops_max). 0 = found by the letters of the path */
+	int64_t result;  /* set by the engine: bytes moved or 0, or a negative errno */
 	uint64_t reserved[4]; /* of the engine */
 };
 
@@ -215,6 +225,20 @@ struct iobatch_error {
 int iobatch_item_fail(struct iobatch_item *item, const struct iobatch_error *error);
 
 /*
+ * Ends the item without anything to do: `return iobatch_item_skip(item, &reason);` from `next`. It
+ * counts as successful and, besides, as skipped; its outcome has the reason's name and message.
+ */
+int iobatch_item_skip(struct iobatch_item *item, const struct iobatch_error *reason);
+
+/*
+ * Takes an open file from the item, whose processor has process_files: returns its descriptor,
+ * which is the caller's to close from then on. -EBADF when the file is not open, -EINVAL without
+ * process_files. From `next` only. A descriptor of the simulated executor is a number that means
+ * nothing outside of its ops.
+ */
+int iobatch_item_take_fd(struct iobatch_item *item, int file);
+
+/*
  * Takes further buffers for the item, up to `wanted` in all and at most the processor's
  * buffers_max, as far as memory_limit has room; never waits. Returns the number that the item now
  * holds. They go back when the attempt ends. To be called from `next` only.
@@ -236,9 +260,11 @@ struct iobatch_outcome {
 	bool stuck;
 	/* The same, and when the run ended it still had not. In on_settled: as `stuck`. */
 	bool still_running;
+	/* Successful, because there was nothing to do: error_name and message say why. */
+	bool skipped;
 	const char *error_name; /* "ENOENT", "ETIME" for a deadline, a processor's own; NULL on
-	                           success */
-	const char *message;    /* one sentence; NULL on success */
+	                           success that was not skipped */
+	const char *message;    /* one sentence; NULL as error_name */
 	uint64_t bytes;         /* payload bytes of the last attempt */
 };
 
@@ -291,8 +317,9 @@ struct iobatch_processor {
 	int (*cleanup)(void *context, struct iobatch_item *item, struct iobatch_chain *chain);
 	/*
 	 * Called once for each item with its final outcome, while item->state is still what the
-	 * last attempt left, before anyone else hears of it. A negative errno turns success into
-	 * that failure, which is not retried. Calls of different rings may overlap. Of an item that
+	 * last attempt left, before anyone else hears of it. A negative errno, or what
+	 * iobatch_item_fail() returns, turns success into that failure, which is not retried.
+	 * Calls of different rings may overlap. Of an item that
 	 * is stuck the kernel may still write to state and buffers, and `cleanup` comes later: what
 	 * that needs must not be freed here. Optional.
 	 */
@@ -305,6 +332,12 @@ struct iobatch_processor {
 	int (*finish)(void *context);
 	/* Frees the processor itself, for iobatch_processor_free(). Optional. */
 	void (*free)(struct iobatch_processor *processor);
+	/*
+	 * Called before `finish` when the run has not come to its end: iobatch_run() will return
+	 * `error`. What `finish` completes is a part only, and must not pass for the whole.
+	 * Optional.
+	 */
+	void (*abandon)(void *context, int error);
 };
 
 #define IOBATCH_PROCESSOR_INIT                                                                   \
@@ -329,16 +362,33 @@ struct iobatch_items {
 	 * the bytes used, 1 to `stride`; or 0 at the end, after which it is not called again; or a
 	 * negative errno, which ends the intake: what is in flight finishes and the run returns
 	 * that error. Should not block for long: the reaper that called it, and each that wants to,
-	 * waits for it, and keeps deadlines only after that.
+	 * waits for it, and keeps deadlines only after that. A stream that has `listen` may instead
+	 * return -EAGAIN: there is nothing now, and it will say when there is. What it has given
+	 * for a batch until then is started at once, and what comes next is for that batch.
 	 */
 	ssize_t (*next)(void *context, void *object);
+	/*
+	 * Called once for each object that `next` has given, when its item has settled and nothing
+	 * of it is in flight any more; not for items that are still running at the end of the run.
+	 * `object` is as the engine holds it. From any reaper's thread, several at a time.
+	 * Optional.
+	 */
+	void (*release)(void *context, void *object);
+	/*
+	 * Tells the stream, before `next` is called first, what to call when after -EAGAIN there is
+	 * more, or the end: wake(waker), from any thread, as often as it likes. Called again with
+	 * wake = NULL at the end of the run: wake is not to be called any more once that returns.
+	 * A stream that was never told must block instead of returning -EAGAIN: the simulated
+	 * executor, whose time is its own, does not listen. Optional.
+	 */
+	void (*listen)(void *context, void (*wake)(void *waker), void *waker);
 };
 
 #define IOBATCH_UNKNOWN UINT64_MAX
 
 static inline struct iobatch_items iobatch_items_array(void *base, uint64_t count, size_t stride)
 {
-	struct iobatch_items items = {base, count, stride, NULL, NULL};
+	struct iobatch_items items = {base, count, stride, NULL, NULL, NULL, NULL};
 	return items;
 }
 
@@ -346,7 +396,7 @@ static inline struct iobatch_items iobatch_items_stream(ssize_t (*next)(void *co
                                                                         void *object),
                                                         void *context, size_t stride)
 {
-	struct iobatch_items items = {NULL, IOBATCH_UNKNOWN, stride, context, next};
+	struct iobatch_items items = {NULL, IOBATCH_UNKNOWN, stride, context, next, NULL, NULL};
 	return items;
 }
 
@@ -392,6 +442,7 @@ struct iobatch_progress {
 	uint64_t retries;    /* attempts after the first, so far */
 	uint64_t elapsed_ns; /* since the run started, on the executor's clock */
 	uint64_t stuck;      /* items given up whose ops are still running now */
+	uint64_t skipped;    /* of the successful: items for which there was nothing to do */
 };
 
 /* How a simulated op takes being cancelled. */
@@ -537,6 +588,7 @@ struct iobatch_result {
 	uint32_t executor;         /* enum iobatch_executor: what carried the ops out */
 	uint64_t stuck;            /* items that were given up while an op of them was running */
 	uint64_t still_running;    /* those of them whose ops have not answered to the end */
+	uint64_t skipped;          /* of the successful: items for which there was nothing to do */
 	struct iobatch_lateness lateness;
 	bool owns_objects;     /* of the library: the objects in the lists are copies */
 	bool lists_incomplete; /* memory for a list ran out; the counts are exact all the same */
@@ -762,11 +814,15 @@ static inline struct iobatch_op iobatch_op_readlinkat(int dirfd, const char *pat
 	return op;
 }
 
-/* Sets permission bits. Follows symbolic links. */
-static inline struct iobatch_op iobatch_op_fchmodat(int dirfd, const char *path, uint32_t mode)
+/* Sets permission bits; `flags` is AT_SYMLINK_NOFOLLOW (a link is then EOPNOTSUPP) or 0. */
+static inline struct iobatch_op iobatch_op_fchmodat(int dirfd, const char *path, uint32_t mode,
+                                                    uint32_t flags)
 {
-	struct iobatch_op op = {
-		.opcode = IOBATCH_OP_FCHMODAT, .dirfd = dirfd, .mode = mode, .path = path};
+	struct iobatch_op op = {.opcode = IOBATCH_OP_FCHMODAT,
+	                        .dirfd = dirfd,
+	                        .op_flags = flags,
+	                        .mode = mode,
+	                        .path = path};
 	return op;
 }
 
@@ -837,6 +893,87 @@ static inline struct iobatch_op iobatch_op_ficlone(int file, int file2)
 }
 
 /*
+ * Fills `*statx` for a file of the item, whose processor must have process_files; `mask` is
+ * STATX_*.
+ */
+static inline struct iobatch_op iobatch_op_fstatx(int file, uint32_t mask, struct statx *statx)
+{
+	struct iobatch_op op = {
+		.opcode = IOBATCH_OP_FSTATX, .file = file, .mode = mask, .buffer = statx};
+	return op;
+}
+
+/*
+ * Sets the owner of a name; UINT32_MAX leaves the user or the group as it is. Of a symbolic link
+ * itself, unless the op's `length` is AT_SYMLINK_FOLLOW.
+ */
+static inline struct iobatch_op iobatch_op_fchownat(int dirfd, const char *path, uint32_t user,
+                                                    uint32_t group)
+{
+	struct iobatch_op op = {.opcode = IOBATCH_OP_FCHOWNAT,
+	                        .dirfd = dirfd,
+	                        .op_flags = user,
+	                        .mode = group,
+	                        .path = path};
+	return op;
+}
+
+/* Makes a FIFO, a socket or a device node: `type` is S_IFIFO, S_IFSOCK, S_IFCHR or S_IFBLK. */
+static inline struct iobatch_op iobatch_op_mknodat(int dirfd, const char *path, uint32_t type,
+                                                   uint32_t mode, uint64_t device)
+{
+	struct iobatch_op op = {.opcode = IOBATCH_OP_MKNODAT,
+	                        .dirfd = dirfd,
+	                        .op_flags = type,
+	                        .mode = mode,
+	                        .path = path,
+	                        .length = device};
+	return op;
+}
+
+/*
+ * Finds the next range of a file that holds data, at or behind `offset`: where it begins and ends,
+ * in `range[2]`. -ENXIO: there is none. On file systems that know no holes all is data.
+ */
+static inline struct iobatch_op iobatch_op_find_data(int file, uint64_t offset, uint64_t *range)
+{
+	struct iobatch_op op = {
+		.opcode = IOBATCH_OP_FIND_DATA, .file = file, .buffer = range, .offset = offset};
+	return op;
+}
+
+/* Bits of the classes of extended attributes, by the first part of their names. */
+#define IOBATCH_XATTR_USER 1u
+#define IOBATCH_XATTR_ACL 2u /* system.posix_acl_access and _default */
+#define IOBATCH_XATTR_SECURITY 4u
+#define IOBATCH_XATTR_TRUSTED 8u
+
+/* Gives `file2` those extended attributes of `file` that are of the `classes`. */
+static inline struct iobatch_op iobatch_op_copy_xattrs(int file, int file2, uint32_t classes)
+{
+	struct iobatch_op op = {.opcode = IOBATCH_OP_COPY_XATTRS,
+	                        .file = file,
+	                        .file2 = file2,
+	                        .op_flags = classes};
+	return op;
+}
+
+/*
+ * Tells how much of a range of a file is in the page cache: `pages[0]` of `pages[1]` pages are.
+ * -EOPNOTSUPP where the kernel does not tell. Length 0 = to the end.
+ */
+static inline struct iobatch_op iobatch_op_cached(int file, uint64_t offset, uint64_t length,
+                                                  uint64_t *pages)
+{
+	struct iobatch_op op = {.opcode = IOBATCH_OP_CACHED,
+	                        .file = file,
+	                        .buffer = pages,
+	                        .offset = offset,
+	                        .length = length};
+	return op;
+}
+
+/*
  * Appends an op to a chain and returns its place. The chain must have room: a processor knows its
  * chain_ops_max. NULL when it has not.
  */
@@ -851,27 +988,56 @@ static inline struct iobatch_op *iobatch_chain_add(struct iobatch_chain *chain,
 
 /* ---------------------------------------------------- file sources -- */
 
-#define IOBATCH_PATH_MAX 4096
+/*
+ * The longest path of a struct iobatch_file, with its NUL. It is longer than what a system call
+ * takes (PATH_MAX), because what is done with a file of a walk starts from its directory.
+ */
+#define IOBATCH_PATH_MAX 32768
+
+/* The most that may stand behind a path. */
+#define IOBATCH_EXTRA_MAX 256
+
+/* A directory that a source holds open; see struct iobatch_file. */
+struct iobatch_directory;
 
 /*
- * The object of the built-in sources: a file, or a range of one. Only the bytes up to the NUL of
- * `path` are used (iobatch_file_size()).
+ * The object of the built-in sources: a file, or a range of one. Only the bytes up to the end of
+ * what stands behind `path` are used (iobatch_file_size()).
+ *
+ * Ops on the file take `dirfd` and path + name. Of a walk, and of a list with a root, `dirfd` is
+ * the directory that the name is in, which the source holds open until it has the object back
+ * (items.release), and path + name is one component: whatever becomes of the path above, such an op
+ * acts in that directory or not at all, if it follows no symbolic link. Otherwise, and for the root
+ * of a walk that is a symbolic link and followed, `dirfd` is AT_FDCWD and path + name the whole
+ * path. To show the file to people, take `path`.
+ *
+ * A root without a name, such as ".", is in itself: its name is "." (or "/"). Of a list with a root
+ * a file in a directory that does not exist has an empty name, which no op finds (ENOENT).
  */
 struct iobatch_file {
-	uint64_t offset; /* first byte of a range */
-	uint64_t length; /* bytes of a range; 0 = the whole file */
-	int32_t fd;      /* descriptor that the source owns, or -1: open `path` */
-	uint8_t type;    /* DT_* of <dirent.h>; DT_UNKNOWN when the source has not looked */
-	uint8_t reserved;
-	uint16_t relative;    /* where in `path` the part below the source's root begins */
-	uint32_t path_length; /* without the NUL */
-	char path[IOBATCH_PATH_MAX];
+	uint64_t offset;                     /* first byte of a range */
+	uint64_t length;                     /* bytes of a range; 0 = the whole file */
+	uint64_t device;                     /* st_dev of `dirfd`; 0 = not looked at */
+	struct iobatch_directory *directory; /* of the source; NULL = AT_FDCWD */
+	int32_t fd; /* descriptor that the source owns, or -1: open the name */
+	int32_t dirfd;
+	uint8_t type;          /* DT_* of <dirent.h>; DT_UNKNOWN when the source has not looked */
+	uint8_t flags;         /* IOBATCH_FILE_* */
+	uint16_t extra_length; /* bytes behind the NUL of `path`, see the source that has any */
+	uint32_t root;         /* which of the source's roots, from 0 */
+	uint32_t relative;     /* where in `path` the part below the source's root begins */
+	uint32_t name;         /* where in `path` the part begins that starts from `dirfd` */
+	uint32_t path_length;  /* without the NUL */
+	char path[IOBATCH_PATH_MAX + IOBATCH_EXTRA_MAX];
 };
+
+/* A directory whose contents, if they are items at all, have all settled. */
+#define IOBATCH_FILE_LAST 1u
 
 /* Bytes of `file` that are used. */
 static inline size_t iobatch_file_size(const struct iobatch_file *file)
 {
-	return offsetof(struct iobatch_file, path) + file->path_length + 1;
+	return offsetof(struct iobatch_file, path) + file->path_length + 1 + file->extra_length;
 }
 
 /* An open source of struct iobatch_file. */
@@ -883,29 +1049,154 @@ struct iobatch_source;
 #define IOBATCH_TYPE_SYMLINK 4u
 #define IOBATCH_TYPE_OTHER 8u /* FIFOs, sockets, devices */
 
+/* In which order a walk gives the entries of a directory. */
+enum iobatch_walk_order {
+	IOBATCH_WALK_BY_NAME,  /* in the byte order of their names */
+	IOBATCH_WALK_AS_FOUND, /* as the file system has them */
+	IOBATCH_WALK_BY_INODE, /* for disks that seek; most file systems place inodes in this order
+	                        */
+	IOBATCH_WALK_BY_SIZE, /* the largest file first, directories behind the files; asks for each
+	                         file's size */
+};
+
+/* When a walk gives a directory. */
+enum iobatch_walk_directories {
+	IOBATCH_DIRECTORIES_FIRST, /* before what is in it */
+	/*
+	 * When all that is in it has settled (and was released): to remove it, or to set its times.
+	 * Of the entries of a directory, the walk goes through those that are no directories first.
+	 */
+	IOBATCH_DIRECTORIES_LAST,
+};
+
+/* Which part of the path of a root belongs to the relative part of its files. */
+enum iobatch_root_name {
+	IOBATCH_ROOT_NAME_AUTO, /* of a directory nothing, of a file its name */
+	IOBATCH_ROOT_NAME_KEEP, /* its last component; of "/", ".", "..", and of a root with a slash
+	                           at its end, nothing */
+	IOBATCH_ROOT_NAME_DROP, /* nothing: the relative part of the root itself is empty */
+};
+
 /*
- * A directory tree. Directories come before what is in them, entries of a directory in the byte
- * order of their names; the root itself is an item when directories are asked for (with an empty
- * part below the root). Symbolic links are not followed, except that `root` may be one. `include`
- * picks among what is not a directory; every directory that is not excluded is entered. A root that
- * is a file is the one item, if it passes the filters.
+ * Directory trees. The walk reads directories in a thread of its own, ahead of the items that are
+ * taken, by a bounded number: memory does not grow with the tree. Of a directory with more than
+ * 65,536 entries that many at a time are put in order. Symbolic links are not followed, except that
+ * a root may be one. `include` picks among what is not a directory; every directory that is not
+ * excluded is entered. Where there are several filters an item passes them all. A root that is a
+ * file is an item, if it passes the filters; a root that is a directory is one when directories are
+ * asked for. A directory that cannot be read, or only in part, is counted
+ * (iobatch_source_errors()); it and all directories above it are not given with IOBATCH_FILE_LAST.
+ *
+ * Directories take up to half of the descriptors that the process may have, up to 4096; the walk
+ * waits for items to come back (items.release) when there are no more. Who takes items without
+ * iobatch_run() has to give each of them back. All roots are looked for when the walk is opened;
+ * one that has vanished when the walk comes to it is left out and counted.
  */
 struct iobatch_walk_options {
 	size_t size;
-	const char *root; /* required */
+	const char *root; /* this or `roots` is required, and not both */
 	uint32_t types;   /* IOBATCH_TYPE_*; default files */
 	const char *const
 		*include; /* NULL-terminated fnmatch(3) patterns of names: any; NULL = all */
 	const char *const
-		*exclude;  /* a name that matches is left out, a directory with all in it */
-	uint64_t min_size; /* of regular files, bytes; default 0 */
-	uint64_t max_size; /* default UINT64_MAX */
+		*exclude;         /* a name that matches is left out, a directory with all in it */
+	uint64_t min_size;        /* of regular files, bytes; default 0 */
+	uint64_t max_size;        /* default UINT64_MAX */
+	const char *const *roots; /* NULL-terminated: several trees, one after the other */
+	/*
+	 * The same as include and exclude, with patterns of the whole path below the root, in which
+	 * * and ? match no slash, and a component ** any number of components; at the end of a
+	 * pattern at least one. Of a root that is a file: of its name.
+	 */
+	const char *const *include_paths;
+	const char *const *exclude_paths;
+	uint64_t min_age_ms; /* since the modification of what is no directory, as the walk begins;
+	                      */
+	uint64_t max_age_ms; /* default 0 and UINT64_MAX */
+	uint32_t min_depth;  /* of items; a root has 0; default 0 */
+	uint32_t max_depth;  /* directories there are not entered; default UINT32_MAX */
+	uint32_t
+		one_file_system; /* 1: directories that are on other file systems, or where anything
+	                            is mounted, are not entered, nor are they items; default 0 */
+	uint32_t no_follow;      /* 1: a root that is a symbolic link is an item itself, and with a
+	                            slash behind it an error (-ENOTDIR); default 0 */
+	uint32_t root_name;      /* enum iobatch_root_name */
+	uint32_t order;          /* enum iobatch_walk_order */
+	uint32_t directories;    /* enum iobatch_walk_directories */
 };
 
-#define IOBATCH_WALK_OPTIONS_INIT                                                        \
-	{                                                                                \
-		.size = sizeof(struct iobatch_walk_options), .types = IOBATCH_TYPE_FILE, \
-		.max_size = UINT64_MAX,                                                  \
+#define IOBATCH_WALK_OPTIONS_INIT                                                          \
+	{                                                                                  \
+		.size = sizeof(struct iobatch_walk_options), .types = IOBATCH_TYPE_FILE,   \
+		.max_size = UINT64_MAX, .max_age_ms = UINT64_MAX, .max_depth = UINT32_MAX, \
+	}
+
+/*
+ * Names from a descriptor, which stays the caller's. Names that are empty are skipped, and one that
+ * does not fit IOBATCH_PATH_MAX ends the intake with -ENAMETOOLONG.
+ *
+ * With a root, all names are of files below it: relative to it, or absolute and beginning with it.
+ * One that is not, or that has a ".." component, ends the intake with -EXDEV, and
+ * iobatch_source_errors() tells which; when the descriptor is a regular file all of it is looked at
+ * before the first item. No symbolic link is followed below the root: a name with one on its way,
+ * or in a directory that cannot be gone into, is counted (iobatch_source_errors()) and left out,
+ * and so is a line that lacks the column.
+ *
+ * The descriptor is read ahead of the items that are taken, in a thread of the source's own.
+ */
+struct iobatch_list_options {
+	size_t size;
+	int fd;          /* required */
+	char separator;  /* default newline */
+	char delimiter;  /* of columns, another byte than the separator; default tab */
+	uint32_t column; /* the name is this column of a line, from 1; 0, the default: the line */
+	const char
+		*root; /* NULL, the default: names are as for open(2), from the current directory */
+};
+
+#define IOBATCH_LIST_OPTIONS_INIT                                                         \
+	{                                                                                 \
+		.size = sizeof(struct iobatch_list_options), .fd = -1, .separator = '\n', \
+		.delimiter = '\t',                                                        \
+	}
+
+/*
+ * The lines of a manifest as sha256sum, b2sum, xxhsum and this library write them, plain or with
+ * --tag. Behind the path of an item stand its algorithm (a byte, enum iobatch_hash_algorithm) and
+ * the digest that is expected, as bytes. Empty lines and those that begin with # are passed over. A
+ * line that is none of a manifest is left out and counted: iobatch_source_errors() says EBADMSG and
+ * "line N" for the first. A manifest without a single proper line ends the intake with -EBADMSG.
+ */
+struct iobatch_manifest_options {
+	size_t size;
+	int fd; /* required; stays the caller's */
+	/*
+	 * enum iobatch_hash_algorithm of lines that do not say; IOBATCH_HASH_COUNT, the default: by
+	 * the length of the digest (8, 16, 32, 64 and 128 digits: xxh32, xxh64, xxh3-128, sha256,
+	 * blake2b)
+	 */
+	uint32_t algorithm;
+	const char *root; /* as in iobatch_list_options */
+};
+
+#define IOBATCH_MANIFEST_OPTIONS_INIT                                      \
+	{                                                                  \
+		.size = sizeof(struct iobatch_manifest_options), .fd = -1, \
+		.algorithm = IOBATCH_HASH_COUNT,                           \
+	}
+
+/* Names that are made of a number: names of files to be made. */
+struct iobatch_series_options {
+	size_t size;
+	const char *path; /* required; {index} is replaced by 0, 1, 2 ...; {index:6} by 000000 ...,
+	                     up to 255 digits; "{{" and "}}" are braces; without a number in it the
+	                     count may not be more than 1 */
+	uint64_t count;   /* default 1 */
+};
+
+#define IOBATCH_SERIES_OPTIONS_INIT                                        \
+	{                                                                  \
+		.size = sizeof(struct iobatch_series_options), .count = 1, \
 	}
 
 enum iobatch_order {
@@ -932,16 +1223,19 @@ struct iobatch_range_options {
 
 /*
  * Open a source. On success *ret_source is the caller's, to be freed after the run. -ENOENT,
- * -EACCES and so on: what was named cannot be opened. -EINVAL: an option is out of range. `list`
- * reads names that end in `separator` from a descriptor that stays the caller's; names that are
- * empty are skipped, and one that does not fit IOBATCH_PATH_MAX ends the intake with -ENAMETOOLONG.
- * `glob` takes a glob(3) pattern, in sorted order.
+ * -EACCES and so on: what was named cannot be opened. -EINVAL: an option is out of range. `glob`
+ * takes a glob(3) pattern, in sorted order.
  */
 int iobatch_source_walk(const struct iobatch_walk_options *options,
                         struct iobatch_source **ret_source);
 int iobatch_source_range(const struct iobatch_range_options *options,
                          struct iobatch_source **ret_source);
-int iobatch_source_list(int fd, char separator, struct iobatch_source **ret_source);
+int iobatch_source_list(const struct iobatch_list_options *options,
+                        struct iobatch_source **ret_source);
+int iobatch_source_manifest(const struct iobatch_manifest_options *options,
+                            struct iobatch_source **ret_source);
+int iobatch_source_series(const struct iobatch_series_options *options,
+                          struct iobatch_source **ret_source);
 int iobatch_source_glob(const char *pattern, struct iobatch_source **ret_source);
 void iobatch_source_free(struct iobatch_source *source);
 
@@ -967,14 +1261,29 @@ void iobatch_processor_free(struct iobatch_processor *processor);
 int iobatch_nop_new(struct iobatch_processor **ret_processor);
 
 /*
+ * Reports. Some processors write a line for each item, in item order: to a file, which appears
+ * under its name at the end of the run, whole or not at all; or, as it comes, to standard output
+ * ("-") or to what is there and is no regular file. A run that fails gives it no name. Such a path
+ * is an option of theirs; NULL = no report. A name in a line of text is escaped in the manner of
+ * sha256sum: a line with a name that has a newline, a carriage return or a backslash in it begins
+ * with a backslash.
+ */
+
+/*
  * Reads the item from beginning to end and counts the bytes. A file that ends before the size that
  * it had is the error ESHRUNK.
+ *
+ * With `scrub` it goes on behind what cannot be read, by pages, and reports each range that could
+ * not: "PATH: OFFSET +LENGTH: ERROR", a line for each range. The item has then failed with the
+ * first error, and is not retried for it.
  */
 struct iobatch_read_options {
 	size_t size;
 	uint32_t block_size; /* bytes, a multiple of 4096 up to 16 MiB; default 128 KiB */
 	uint32_t depth;      /* blocks of one file in flight, 1 to 64; default 4 */
 	uint32_t direct;     /* 1: O_DIRECT; default 0 */
+	uint32_t scrub;      /* 1: go on behind errors; default 0 */
+	const char *report;  /* of the ranges that cannot be read, with `scrub`; NULL = none */
 };
 
 #define IOBATCH_READ_OPTIONS_INIT                                                                  \
@@ -991,6 +1300,8 @@ enum iobatch_hash_algorithm {
 	IOBATCH_HASH_SHA256,
 	IOBATCH_HASH_CRC32C,
 	IOBATCH_HASH_BLAKE2B, /* 512 bits, as b2sum */
+	IOBATCH_HASH_XXH64,   /* what xxhsum computes unless it is told otherwise */
+	IOBATCH_HASH_XXH32,
 	IOBATCH_HASH_COUNT,
 };
 
@@ -999,9 +1310,8 @@ const char *iobatch_hash_name(unsigned algorithm);
 
 /*
  * Reads like iobatch_read_new() and computes a digest of each item. With a manifest the digests are
- * written in item order, in the format that sha256sum, b2sum and xxhsum check; it appears under its
- * name at the end of the run, whole or not at all. When the manifest itself is among the items, it
- * has no line.
+ * written in item order, in the format that sha256sum, b2sum and xxhsum check; it is a report (see
+ * above). When the manifest itself is among the items, it has no line.
  */
 struct iobatch_hash_options {
 	size_t size;
@@ -1020,37 +1330,305 @@ int iobatch_hash_new(const struct iobatch_hash_options *options,
                      struct iobatch_processor **ret_processor);
 
 /*
- * Copies each item to its place below `destination`: the part of its path below the source's root
- * (for items without a root: its last component). Regular files, directories and symbolic links,
- * with modes and modification times; anything else is the error EUNSUPPORTED. A file is written
- * under a temporary name in its directory and renamed when whole; missing parent directories are
- * made. Modes and times of directories are set at the end of the run. Errors of its own: ESHRUNK
- * and ECHANGED (the source was changed meanwhile), ESAMEFILE (the source is what it would replace),
- * EOUTSIDE (a name with ".." in it).
+ * Compares the digest of each item with the one that iobatch_source_manifest() has brought. Another
+ * digest is the error EMISMATCH, which is not retried. The report has "PATH: OK", "PATH: FAILED",
+ * "PATH: MISSING" for a file that is not there and "PATH: ERROR NAME" otherwise, with the name of
+ * the error.
+ */
+struct iobatch_verify_options {
+	size_t size;
+	uint32_t block_size; /* as in iobatch_read_options */
+	uint32_t depth;      /* as in iobatch_read_options */
+	uint32_t quiet;      /* 1: no lines for what is OK; default 0 */
+	const char *report;  /* NULL = none */
+};
+
+#define IOBATCH_VERIFY_OPTIONS_INIT                                                      \
+	{                                                                                \
+		.size = sizeof(struct iobatch_verify_options), .block_size = 128u << 10, \
+		.depth = 4,                                                              \
+	}
+
+int iobatch_verify_new(const struct iobatch_verify_options *options,
+                       struct iobatch_processor **ret_processor);
+
+/* What makes two files different: bits of iobatch_compare_options.what. */
+#define IOBATCH_COMPARE_TYPE 1u  /* always */
+#define IOBATCH_COMPARE_SIZE 2u  /* of regular files; targets of symbolic links; device numbers */
+#define IOBATCH_COMPARE_MTIME 4u /* but of symbolic links */
+#define IOBATCH_COMPARE_MODE 8u
+#define IOBATCH_COMPARE_OWNER 16u
+#define IOBATCH_COMPARE_CONTENT 32u
+
+/*
+ * Are two trees equal? The source is a walk with the two trees as its roots, with all types: items
+ * of root 0 are compared with their counterpart in `other`, items of root 1 are only looked for in
+ * `first`. A difference is the error EDIFFERENT, what is in one tree only EONLYFIRST or EONLYOTHER;
+ * none is retried. The report has a line for each: "differs: PATH: WHAT", "only in ROOT: PATH".
+ * PATH is the relative part, "." when that is empty, and WHAT some of type, size, target, device
+ * number, mtime, mode and owner, or "content at byte N". No symbolic link leads to a counterpart.
+ * Where the relative part is longer than a system call takes, the item fails with ENAMETOOLONG.
+ */
+struct iobatch_compare_options {
+	size_t size;
+	const char *first;   /* the walk's first root; required */
+	const char *other;   /* the walk's second root; required */
+	uint32_t what;       /* IOBATCH_COMPARE_*; default type, size, mtime, mode and owner */
+	uint32_t block_size; /* as in iobatch_read_options */
+	uint32_t depth;      /* as in iobatch_read_options; of each of the two files, at most 32 */
+	const char *report;  /* NULL = none */
+};
+
+#define IOBATCH_COMPARE_OPTIONS_INIT                                                          \
+	{                                                                                     \
+		.size = sizeof(struct iobatch_compare_options), .block_size = 128u << 10,     \
+		.depth = 4,                                                                   \
+		.what = IOBATCH_COMPARE_TYPE | IOBATCH_COMPARE_SIZE | IOBATCH_COMPARE_MTIME | \
+		        IOBATCH_COMPARE_MODE | IOBATCH_COMPARE_OWNER,                         \
+	}
+
+int iobatch_compare_new(const struct iobatch_compare_options *options,
+                        struct iobatch_processor **ret_processor);
+
+enum iobatch_reflink {
+	IOBATCH_REFLINK_AUTO, /* where the file system can, else copy_file_range or reads and writes
+	                       */
+	IOBATCH_REFLINK_ALWAYS, /* or fail */
+	IOBATCH_REFLINK_NEVER,  /* reads and writes */
+};
+
+/* What to do about what is in the place of a copy already, and is no directory over a directory. */
+enum iobatch_existing {
+	IOBATCH_EXISTING_REPLACE,
+	IOBATCH_EXISTING_SKIP,
+	IOBATCH_EXISTING_FAIL, /* with EEXIST */
+};
+
+enum iobatch_fsync {
+	IOBATCH_FSYNC_NONE,
+	IOBATCH_FSYNC_DATA, /* the data of each file is durable before it gets its name */
+	IOBATCH_FSYNC_FULL, /* and its attributes, and the directory that has the name */
+};
+
+/* What is kept of a file: bits of iobatch_copy_options.preserve. */
+#define IOBATCH_PRESERVE_MODE 1u
+#define IOBATCH_PRESERVE_OWNER 2u   /* as far as the user may: without root, EPERM is no error */
+#define IOBATCH_PRESERVE_TIMES 4u   /* access and modification */
+#define IOBATCH_PRESERVE_LINKS 8u   /* hard links among the items of a run */
+#define IOBATCH_PRESERVE_XATTRS 16u /* user, security and (as root) trusted */
+#define IOBATCH_PRESERVE_ACLS 32u
+
+/*
+ * Copies each item to its place below `destination`: the relative part of its path. When that is
+ * empty, the place is `destination` itself. Regular files, with their holes, directories and
+ * symbolic links; FIFOs and devices are skipped (ESPECIAL) unless `special` is set, and sockets
+ * always. A file is written under a temporary name in its directory and renamed when whole; missing
+ * parent directories are made. Nothing below the destination is reached through a symbolic link.
+ * Directories get their attributes when they come with IOBATCH_FILE_LAST, otherwise at the end of
+ * the run.
+ *
+ * Errors of its own: ESHRUNK and ECHANGED (the source was changed meanwhile), ESAMEFILE (the source
+ * is what it would replace), EOUTSIDE (a name with ".." in it), EVERIFY (what was written reads
+ * back differently), EUNSUPPORTED (a range of a file). Reasons to skip: ESPECIAL, EEXISTING (`existing`), EUPTODATE (`update`,
+ * `checksum`).
  */
 struct iobatch_copy_options {
 	size_t size;
 	const char *destination; /* required; made when missing, in an existing directory */
 	uint32_t block_size;     /* as in iobatch_read_options */
 	uint32_t depth;          /* as in iobatch_read_options */
+	uint32_t reflink;        /* enum iobatch_reflink; default auto */
+	uint32_t preserve;       /* IOBATCH_PRESERVE_*; default mode, owner, times, links */
+	uint32_t existing;       /* enum iobatch_existing; default replace */
+	uint32_t fsync;          /* enum iobatch_fsync; default none */
+	uint32_t special;        /* 1: FIFOs and device nodes are made; default 0 */
+	uint32_t update; /* 1: skip a file when what is there has its size and modification time, or
+	                    a later one; default 0 */
+	uint32_t checksum;    /* 1: skip a file when what is there has its content; default 0 */
+	uint32_t verify;      /* 1: read each file back, past the cache, before it gets its name */
+	uint32_t preallocate; /* 1: allocate a file before it is written; default 0 */
+	uint32_t direct;      /* 1: read and write with O_DIRECT where that works; default 0 */
+	uint32_t keep_cache;  /* 1: leave the page cache as it was found: what was read or written
+	                         and was not in it before is dropped from it, but for the rest of a
+	                         source of which a part was; default 0 */
 };
 
 #define IOBATCH_COPY_OPTIONS_INIT                                                                  \
 	{                                                                                          \
 		.size = sizeof(struct iobatch_copy_options), .block_size = 128u << 10, .depth = 4, \
+		.preserve = IOBATCH_PRESERVE_MODE | IOBATCH_PRESERVE_OWNER |                       \
+		            IOBATCH_PRESERVE_TIMES | IOBATCH_PRESERVE_LINKS,                       \
 	}
 
 int iobatch_copy_new(const struct iobatch_copy_options *options,
                      struct iobatch_processor **ret_processor);
 
 /*
+ * Moves each item to its place below `destination`, which is as for a copy: by rename on one file
+ * system; else it is copied, made durable, and then the source is removed, if it is still what was
+ * copied. Directories come with IOBATCH_FILE_LAST and are removed when they are empty; one that does
+ * not is renamed with all that is in it, or fails (EXDEV, ENOTEMPTY, EEXIST). `fsync`
+ * is at least IOBATCH_FSYNC_FULL for what is copied. ECHANGED: the source was changed after it was
+ * copied, and both are left.
+ */
+int iobatch_move_new(const struct iobatch_copy_options *options,
+                     struct iobatch_processor **ret_processor);
+
+/*
+ * Removes each item: directories, which must be empty by then, and everything else. Never follows a
+ * symbolic link. Mount points, "." and ".." are refused (EREFUSED). What is gone already is skipped
+ * (EGONE).
+ */
+struct iobatch_remove_options {
+	size_t size;
+	uint32_t keep_full; /* 1: a directory that is not empty is skipped (ENOTEMPTY) instead of
+	                       having failed: for walks that filter; default 0 */
+};
+
+#define IOBATCH_REMOVE_OPTIONS_INIT                           \
+	{                                                     \
+		.size = sizeof(struct iobatch_remove_options) \
+	}
+
+int iobatch_remove_new(const struct iobatch_remove_options *options,
+                       struct iobatch_processor **ret_processor);
+
+enum iobatch_stat_format {
+	IOBATCH_STAT_JSON,  /* an object a line */
+	IOBATCH_STAT_TABLE, /* columns for people */
+};
+
+/*
+ * Asks for the attributes of each item, itself and not what a symbolic link leads to. An object of
+ * JSON has item (and item_base64, when not all of the name is text), type (file, directory,
+ * symlink, fifo, socket, character or block), size, blocks (of 512 bytes), mode (octal), uid, gid,
+ * nlink, ino, device and, of a device, rdev (MAJOR:MINOR), and atime, mtime, ctime and btime (null
+ * where the file system has none) as in RFC 3339, of UTC, with nanoseconds; "@SECONDS" outside of
+ * the years 0 to 9999. The table has mode, links, user, group, size, mtime and name.
+ */
+struct iobatch_stat_options {
+	size_t size;
+	uint32_t format;    /* enum iobatch_stat_format; default JSON */
+	const char *report; /* NULL = none */
+};
+
+#define IOBATCH_STAT_OPTIONS_INIT                           \
+	{                                                   \
+		.size = sizeof(struct iobatch_stat_options) \
+	}
+
+int iobatch_stat_new(const struct iobatch_stat_options *options,
+                     struct iobatch_processor **ret_processor);
+
+/*
+ * Makes each item a file of `length` bytes that are a function of the seed, the item's index and
+ * the offset, and that no compression or deduplication makes smaller. A file is written under a
+ * temporary name in its directory and renamed when whole; what it replaces must be a regular file
+ * or a symbolic link. So much of a block device, or of one that a link leads to, is overwritten in
+ * place when `existing` is replace and it is not in use. The manifest is as that of a hash, of what
+ * was written.
+ *
+ * Errors of its own: EREFUSED (what is there may not be replaced). Reason to skip: EEXISTING
+ * (`existing`).
+ */
+struct iobatch_fill_options {
+	size_t size;
+	uint64_t length;      /* bytes; required */
+	uint64_t seed;        /* default 0 */
+	uint32_t algorithm;   /* of the manifest; default xxh3-64 */
+	const char *manifest; /* NULL = none */
+	uint32_t existing;    /* enum iobatch_existing; default fail */
+	uint32_t fsync;       /* enum iobatch_fsync; default none */
+	uint32_t block_size;  /* as in iobatch_read_options */
+	uint32_t depth;       /* as in iobatch_read_options */
+	uint32_t direct;      /* 1: O_DIRECT; `length` is then a multiple of 4096; default 0 */
+};
+
+#define IOBATCH_FILL_OPTIONS_INIT                                                               \
+	{                                                                                       \
+		.size = sizeof(struct iobatch_fill_options), .existing = IOBATCH_EXISTING_FAIL, \
+		.block_size = 128u << 10, .depth = 4,                                           \
+	}
+
+int iobatch_fill_new(const struct iobatch_fill_options *options,
+                     struct iobatch_processor **ret_processor);
+
+/* What iobatch_set_new() does: bits of iobatch_set_options.what, done in this order. */
+#define IOBATCH_SET_CREATE 1u /* an empty file where there is none (with the times of now) */
+#define IOBATCH_SET_LENGTH 2u /* ftruncate */
+#define IOBATCH_SET_OWNER 4u
+#define IOBATCH_SET_MODE 8u
+#define IOBATCH_SET_TIMES 16u
+#define IOBATCH_SET_SYNC 32u /* fsync */
+
+/*
+ * Sets attributes of each item. A name that starts from AT_FDCWD, and of which the source has not
+ * said that it is a symbolic link or a file itself, is followed as by open(2); any other is not: a
+ * symbolic link takes owner and times itself, has no mode and no content, and is skipped (ESYMLINK)
+ * when only such are asked for. FIFOs, sockets and devices have no length and, but for block
+ * devices, nothing to sync: they are skipped (ESPECIAL) when only such is asked for. Nothing is
+ * created through a symbolic link. When an fsync has failed, no other is made for the item.
+ */
+struct iobatch_set_options {
+	size_t size;
+	uint32_t what; /* IOBATCH_SET_*; required */
+	uint32_t user; /* UINT32_MAX, the default: left as it is */
+	uint32_t group;
+	const char *mode; /* as for chmod(1): octal, or clauses such as "u+rwX,go-w" */
+	int64_t atime_ns; /* since 1970; INT64_MAX, the default: now; INT64_MIN: left as it is */
+	int64_t mtime_ns;
+	uint64_t length;
+};
+
+#define IOBATCH_SET_OPTIONS_INIT                                                   \
+	{                                                                          \
+		.size = sizeof(struct iobatch_set_options), .user = UINT32_MAX,    \
+		.group = UINT32_MAX, .atime_ns = INT64_MAX, .mtime_ns = INT64_MAX, \
+	}
+
+int iobatch_set_new(const struct iobatch_set_options *options,
+                    struct iobatch_processor **ret_processor);
+
+/*
+ * Renames each item within its directory. What the name becomes: `to`, a template as those of
+ * iobatch_steps_new(), with {1} to {9} for the groups of `match`, a POSIX extended regular
+ * expression; names that do not match are skipped (ENOMATCH). A result that has a slash in it, is
+ * empty, "." or ".." is refused (EREFUSED), and one that is the name already is skipped
+ * (ESAMENAME). Nothing is ever overwritten unless `existing` says so; two names cannot be swapped,
+ * and where both are names of one file already, replacing leaves both, as rename(2) does.
+ * Where the file system has no rename that refuses to replace, the new name is taken by a hard link
+ * first (or an empty directory): an interruption can leave both names. EUNSUPPORTED where it has
+ * neither.
+ *
+ * Directories are to be renamed when all in them has been, and a walk may come upon a new name and
+ * give it as well, unless it puts the names of a directory in order.
+ */
+struct iobatch_rename_options {
+	size_t size;
+	const char *to;    /* required */
+	const char *match; /* NULL = every name */
+	uint32_t existing; /* enum iobatch_existing; default fail */
+};
+
+#define IOBATCH_RENAME_OPTIONS_INIT                                                               \
+	{                                                                                         \
+		.size = sizeof(struct iobatch_rename_options), .existing = IOBATCH_EXISTING_FAIL, \
+	}
+
+int iobatch_rename_new(const struct iobatch_rename_options *options,
+                       struct iobatch_processor **ret_processor);
+
+/*
  * A chain that the user writes. Paths of the ops hold placeholders, expanded for each item: {path},
  * {name} (last component), {stem} (name without its last suffix), {dir} (path without the name, "."
- * when there is none), {index}; "{{" and "}}" are braces. `buffer` of a read, write, statx or
- * readlinkat is ignored: the processor has buffers for each item, for each read one of its own. A
- * write sends what the last read before it has read, at most `length` of it unless that is 0; when
- * that is nothing, it is left out. Files that are opened get the numbers that the ops give. The ops
- * and what they point to are copied.
+ * when there is none), {index}; "{{" and "}}" are braces. Where the source holds the item's
+ * directory open, "{path}" with or without something behind it, and "{dir}/" with a name behind it,
+ * start from there, if there is no other slash in them; any other path is what it says, from the
+ * op's directory, and no longer than PATH_MAX. Symbolic links are followed as the ops' flags say.
+ * `buffer` of a read, write, statx or readlinkat is ignored: the processor has buffers for each
+ * item, for each read one of its own. A write sends what the last read before it has read, at most
+ * `length` of it unless that is 0; when that is nothing, it is left out. Files that are opened get
+ * the numbers that the ops give. The ops and what they point to are copied.
  *
  * -EINVAL when a placeholder is unknown, a file is used before it is opened or a length is over
  * 16 MiB; *ret_error, when not NULL, is then a message to be freed, and *ret_op the index of the

@@ -21,6 +21,8 @@ static void *count_items(void *argument)
 		if (size <= 0)
 			break;
 		total++;
+		if (items.release)
+			items.release(items.context, object);
 	}
 	if (size == 0)
 		atomic_store(&count->total, total);

@@ -19,64 +19,44 @@ static void print_name(const char *name, FILE *file)
 
 static void describe_source(const struct job *job, FILE *file)
 {
-	switch (job->source) {
-	case JOB_SOURCE_WALK:
-		fputs("walk ", file);
-		print_name(job->walk.root, file);
-		break;
-	case JOB_SOURCE_GLOB:
-		fputs("glob ", file);
-		print_name(job->glob_pattern, file);
-		break;
-	case JOB_SOURCE_LIST:
-		fputs("list ", file);
-		print_name(strcmp(job->list_file, "-") ? job->list_file : "of standard input",
-		           file);
-		break;
-	case JOB_SOURCE_RANGE:
-		fputs("range of ", file);
-		print_name(job->range.path, file);
-		break;
-	}
+	static const char *const of[JOB_SOURCE_COUNT] = {
+		[JOB_SOURCE_RANGE] = "of ",
+		[JOB_SOURCE_SERIES] = "of ",
+	};
+	const char *name = job_source_name(job);
+
+	fprintf(file, "%s %s", job_source_word(job), of[job->source] ? of[job->source] : "");
+	print_name(strcmp(name, "-") ? name : "of standard input", file);
+	if (job->source == JOB_SOURCE_WALK && job->walk.roots && job->walk.roots[0] &&
+	    job->walk.roots[1])
+		fputs(" and others", file);
 }
 
 void describe_work(const struct job *job, FILE *file)
 {
-	switch (job->processor) {
-	case JOB_PROCESSOR_HASH:
-		fprintf(file, "hash %s", iobatch_hash_name(job->hash.algorithm));
-		break;
-	case JOB_PROCESSOR_COPY:
-		fputs("copy", file);
-		break;
-	case JOB_PROCESSOR_READ:
-		fputs("read", file);
-		break;
-	case JOB_PROCESSOR_NOP:
-		fputs("nop", file);
-		break;
-	case JOB_PROCESSOR_STEPS:
-		for (unsigned i = 0; i < job->op_count; i++)
+	if (job->processor == JOB_PROCESSOR_STEPS) {
+		for (unsigned i = 0; i < job->steps.count; i++)
 			fprintf(file, "%s%s", i ? ", " : "",
-			        iobatch_op_info(job->ops[i].opcode)->name);
-		break;
+			        iobatch_op_info(job->steps.ops[i].opcode)->name);
+		return;
 	}
+	fputs(job_processor_word(job), file);
+	if (job->processor == JOB_PROCESSOR_HASH)
+		fprintf(file, " %s", iobatch_hash_name(job->hash.algorithm));
 }
 
 void describe_job(const struct job *job, FILE *file)
 {
+	const char *preposition, *output = job_output(job, &preposition);
+
 	print_name(job->name, file);
 	fputs(": ", file);
 	describe_source(job, file);
 	fputs("; ", file);
 	describe_work(job, file);
-	if (job->processor == JOB_PROCESSOR_COPY) {
-		fputs(" to ", file);
-		print_name(job->copy.destination, file);
-	}
-	if (job->processor == JOB_PROCESSOR_HASH && job->hash.manifest) {
-		fputs(" into ", file);
-		print_name(job->hash.manifest, file);
+	if (output) {
+		fprintf(file, " %s ", preposition);
+		print_name(strcmp(output, "-") ? output : "standard output", file);
 	}
 	fprintf(file, "; %" PRIu32 " items a batch, %" PRIu32 " batches at once",
 	        job->options.batch_size, job->options.max_concurrent);

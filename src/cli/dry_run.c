@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `iobatch run --dry-run`: see dry_run.h. */
+/* --dry-run: see dry_run.h. */
 #include "cli/dry_run.h"
 
 #include "cli/describe.h"
@@ -23,19 +23,17 @@ static int print_escaped(const char *bytes, size_t length)
 	return 0;
 }
 
-/* Where a copy of the item would stand: the part below the walk's root, or the last component. */
-static int print_destination(const struct job *job, const struct iobatch_file *item)
+/* Where a copy of the item would stand: its part below the root, at the destination. */
+static int print_destination(const char *destination, const struct iobatch_file *item)
 {
 	const char *below = item->path + item->relative;
-	const char *slash = strrchr(item->path, '/');
 	int err;
 
-	if (job->source != JOB_SOURCE_WALK)
-		below = slash ? slash + 1 : item->path;
 	fputs(" -> ", stdout);
-	err = print_escaped(job->copy.destination, strlen(job->copy.destination));
+	err = print_escaped(destination, strlen(destination));
 	if (!err && *below) {
-		fputc('/', stdout);
+		if (destination[strlen(destination) - 1] != '/')
+			fputc('/', stdout);
 		err = print_escaped(below, strlen(below));
 	}
 	return err;
@@ -43,6 +41,7 @@ static int print_destination(const struct job *job, const struct iobatch_file *i
 
 static int print_item(const struct job *job, const struct iobatch_file *item)
 {
+	const char *preposition, *output = job_output(job, &preposition);
 	size_t length;
 	char *name = describe_item(item, &length);
 	int err;
@@ -53,8 +52,8 @@ static int print_item(const struct job *job, const struct iobatch_file *item)
 	fputs(": ", stdout);
 	err = print_escaped(name, length);
 	free(name);
-	if (!err && job->processor == JOB_PROCESSOR_COPY)
-		err = print_destination(job, item);
+	if (!err && output && !strcmp(preposition, "to"))
+		err = print_destination(output, item);
 	fputc('\n', stdout);
 	return err;
 }
@@ -73,6 +72,9 @@ int dry_run(const struct job *job, struct iobatch_source *source)
 	while (!err && !ferror(stdout) && (size = items.next(items.context, item)) > 0) {
 		err = print_item(job, item);
 		count++;
+		/* A directory comes last, when what is in it has been given back. */
+		if (items.release)
+			items.release(items.context, item);
 	}
 	free(item);
 	if (!err && size < 0)

@@ -5,6 +5,8 @@
  * killing, and an exit code that tells of output that was lost.
  */
 #include "cli/cli.h"
+#include "cli/verbs.h"
+#include "job/nearest.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -32,9 +34,28 @@ static const struct command {
 
 static const char doc[] =
 	"Run the same chain of I/O operations over many items, in batches, on io_uring.\v"
-	"Commands:\n"
+	"Jobs:\n"
 	"  run JOB.yaml    run a job\n"
 	"  check JOB.yaml  check a job file without running it\n"
+	"\n"
+	"Verbs, each of which stands for a job (see --print-job):\n"
+	"  copy            copy files and trees, with all that they are\n"
+	"  move            move them: rename where that can be, else copy and remove\n"
+	"  hash            print the checksum of each file\n"
+	"  verify          check files against the checksums of a manifest\n"
+	"  compare         say how two trees differ\n"
+	"  remove          remove files and trees\n"
+	"  rename          rename files by a pattern, within their directories\n"
+	"  stat            print the attributes of files\n"
+	"  read            read everything, and say where a disk cannot\n"
+	"  write           make files of bytes that can be verified later\n"
+	"  sync            make files durable\n"
+	"  touch           set the times of files, and make those that are missing\n"
+	"  chmod           set the permissions of files\n"
+	"  chown           set the owner of files\n"
+	"  truncate        make files shorter, or longer by a hole\n"
+	"\n"
+	"About this machine:\n"
 	"  ops             list the operations, and which of them this kernel has\n"
 	"  doctor          say whether io_uring can be used here, and if not, why and\n"
 	"                  what is used instead\n"
@@ -42,7 +63,8 @@ static const char doc[] =
 	"Each has a --help of its own.\n"
 	"\n"
 	"Examples:\n"
-	"  iobatch run quickstart.yaml\n"
+	"  iobatch copy photos /backup/\n"
+	"  iobatch hash -a sha256 /usr/share/doc >doc.sha256\n"
 	"  iobatch run quickstart.yaml --set options.rings=auto --result result.json";
 
 /* Stops at the command: what follows is the command's. */
@@ -57,7 +79,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		state->next = state->argc;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "a command is missing: run, check, ops or doctor");
+		argp_error(state, "a command is missing; iobatch --help lists them");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -98,6 +120,44 @@ static void close_stdout(void)
 		_exit(CLI_FAILED);
 }
 
+/* Complains about a word that is no command, and says which may have been meant. */
+static void complain_unknown(const char *word)
+{
+	unsigned best = NEAREST_EDITS_MAX + 1;
+	const char *near = NULL;
+
+	for (size_t i = 0; i < COMMANDS || verbs[i - COMMANDS]; i++) {
+		const char *name = i < COMMANDS ? commands[i].name : verbs[i - COMMANDS]->name;
+
+		if (nearest_distance(word, name) < best) {
+			best = nearest_distance(word, name);
+			near = name;
+		}
+	}
+	if (near)
+		cli_complain("%s is not a command; did you mean %s?", word, near);
+	else
+		cli_complain("%s is not a command; iobatch --help lists them", word);
+}
+
+static int run_command(int argc, char **argv)
+{
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (strcmp(argv[0], commands[i].name))
+			continue;
+		argv[0] = commands[i].full_name;
+		return commands[i].run(argc, argv);
+	}
+	for (const struct verb *const *verb = verbs; *verb; verb++) {
+		if (strcmp(argv[0], (*verb)->name))
+			continue;
+		argv[0] = (*verb)->full_name;
+		return verb_main(*verb, argc, argv);
+	}
+	complain_unknown(argv[0]);
+	return CLI_USAGE;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {NULL, parse_option, "COMMAND [ARGUMENT...]", doc, NULL,
@@ -114,12 +174,5 @@ int main(int argc, char **argv)
 	argp_err_exit_status = CLI_USAGE;
 	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &first))
 		return CLI_USAGE;
-	for (size_t i = 0; i < COMMANDS; i++) {
-		if (strcmp(argv[first], commands[i].name))
-			continue;
-		argv[first] = commands[i].full_name;
-		return commands[i].run(argc - first, argv + first);
-	}
-	cli_complain("%s is not a command; there are run, check, ops and doctor", argv[first]);
-	return CLI_USAGE;
+	return run_command(argc - first, argv + first);
 }

@@ -74,10 +74,11 @@ static void print_json(const struct iobatch_progress *now)
 		"{\"processed\": %" PRIu64 ", \"successful\": %" PRIu64 ", \"failed\": %" PRIu64
 		", \"pending\": %" PRIu64 ", \"current_batch\": %" PRIu64
 		", \"total_batches\": %" PRIu64 ", \"total_is_final\": %s, \"bytes\": %" PRIu64
-		", \"retries\": %" PRIu64 ", \"elapsed_ms\": %.3f, \"stuck\": %" PRIu64 "}\n",
+		", \"retries\": %" PRIu64 ", \"elapsed_ms\": %.3f, \"stuck\": %" PRIu64
+		", \"skipped\": %" PRIu64 "}\n",
 		now->processed, now->successful, now->failed, now->pending, now->current_batch,
 		now->total_batches, now->total_is_final ? "true" : "false", now->bytes,
-		now->retries, (double)now->elapsed_ns / 1e6, now->stuck);
+		now->retries, (double)now->elapsed_ns / 1e6, now->stuck, now->skipped);
 
 	put(line, (size_t)length);
 }
@@ -118,7 +119,7 @@ void progress_finish(struct progress *progress, const char *job,
                      const struct iobatch_result *result)
 {
 	double seconds = result->processing_time_ms / 1e3;
-	char bytes[32], rate[32], duration[32], *name, *line;
+	char bytes[32], rate[32], duration[32], skipped[48] = "", *name, *line;
 	int length;
 
 	progress_clear(progress);
@@ -127,13 +128,16 @@ void progress_finish(struct progress *progress, const char *job,
 	bar_format_bytes(bytes, sizeof(bytes), (double)result->bytes);
 	bar_format_bytes(rate, sizeof(rate), seconds > 0 ? (double)result->bytes / seconds : 0);
 	bar_format_duration(duration, sizeof(duration), seconds);
+	if (result->skipped)
+		snprintf(skipped, sizeof(skipped), ", %" PRIu64 " skipped", result->skipped);
 	name = escape_text(job, strlen(job));
 	if (!name)
 		return;
-	length = asprintf(
-		&line, "%s: %" PRIu64 " successful, %" PRIu64 " failed, %s in %s (%.0f/s, %s/s)\n",
-		name, result->successful, result->failed, bytes, duration,
-		seconds > 0 ? (double)result->total_processed / seconds : 0, rate);
+	length = asprintf(&line,
+	                  "%s: %" PRIu64 " successful, %" PRIu64
+	                  " failed%s, %s in %s (%.0f/s, %s/s)\n",
+	                  name, result->successful, result->failed, skipped, bytes, duration,
+	                  seconds > 0 ? (double)result->total_processed / seconds : 0, rate);
 	free(name);
 	if (length < 0)
 		return;

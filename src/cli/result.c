@@ -58,6 +58,9 @@ static int fill_outcome(json_t *object, const struct iobatch_outcome *outcome)
 	if (!set_bytes(object, "item", name, length))
 		err = set_count(object, "index", outcome->index);
 	free(name);
+	if (!err && outcome->skipped)
+		err = set_text(object, "skipped", outcome->error_name) ||
+		      set_text(object, "message", outcome->message);
 	if (!err && outcome->error)
 		err = set_text(object, "error", outcome->error_name) ||
 		      set_text(object, "message", outcome->message) ||
@@ -140,6 +143,7 @@ static void write_counts(FILE *file, const struct result_report *report)
 
 	fprintf(file,
 	        "  \"failed_count\": %" PRIu64 ",\n"
+	        "  \"skipped\": %" PRIu64 ",\n"
 	        "  \"total_processed\": %" PRIu64 ",\n"
 	        "  \"total_batches\": %" PRIu64 ",\n"
 	        "  \"processing_time_ms\": %.3f,\n"
@@ -149,7 +153,7 @@ static void write_counts(FILE *file, const struct result_report *report)
 	        "  \"executor\": \"%s\",\n"
 	        "  \"stuck\": %" PRIu64 ",\n"
 	        "  \"still_running\": %" PRIu64 ",\n",
-	        result->failed, result->total_processed, result->total_batches,
+	        result->failed, result->skipped, result->total_processed, result->total_batches,
 	        result->processing_time_ms, result->bytes, result->retries, result->rings,
 	        executor ? executor : "?", result->stuck, result->still_running);
 	fprintf(file,

@@ -62,6 +62,7 @@ void aside_return(struct reaper *reaper, struct slot *slot)
 	assert(slot->aside && slot->outstanding == 0);
 	slot->aside = false;
 	pool_take_back(&reaper->pool, slot);
+	attempt_release(reaper, slot);
 	reaper->aside_count--;
 	atomic_fetch_sub(&reaper->run->stuck, 1);
 	queue_push(&reaper->spares, slot);

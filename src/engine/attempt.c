@@ -5,7 +5,8 @@
  * attempt or the item's outcome.
  *
  * Invariant: an item is settled exactly once, when nothing of it is in flight and it holds no file
- * and no buffer, or when its slot is set aside with all of these.
+ * and no buffer, or when its slot is set aside with all of these. Its object goes back to the
+ * collection exactly once: then or, when it was set aside, as soon as it has let go of these.
  */
 #include <assert.h>
 #include <errno.h>
@@ -21,6 +22,11 @@ static const struct iobatch_error bad_chain = {
 static const struct iobatch_error unknown_error = {
 	.name = "EUNKNOWN",
 	.message = "the processor has given an error that has no name",
+};
+
+static const struct iobatch_error unknown_reason = {
+	.name = "ESKIPPED",
+	.message = "there was nothing to do, and the processor has not said why",
 };
 
 static void name_error(struct iobatch_outcome *outcome, const struct iobatch_error *own)
@@ -39,9 +45,34 @@ static void name_error(struct iobatch_outcome *outcome, const struct iobatch_err
 	outcome->message = own->message;
 }
 
+static void name_reason(struct iobatch_outcome *outcome, const struct iobatch_error *reason)
+{
+	if (!reason)
+		reason = &unknown_reason;
+	outcome->error_name = reason->name;
+	outcome->message = reason->message;
+}
+
 int attempt_late_error(const struct slot *slot)
 {
 	return slot->halted ? -ECANCELED : -ETIME;
+}
+
+/* The processor hears of the outcome first, and may turn success into failure. */
+static void tell_processor(const struct iobatch_processor *processor, struct slot *slot,
+                           struct iobatch_outcome *outcome)
+{
+	int result;
+
+	/* An error of its own that it names now is not the reason to skip. */
+	if (!outcome->error)
+		slot->own_error = NULL;
+	result = processor->settled(processor->context, &slot->item, outcome);
+	if (result < 0 && !outcome->error) {
+		outcome->error = result;
+		outcome->skipped = false;
+		name_error(outcome, slot->own_error);
+	}
 }
 
 void attempt_settle(struct reaper *reaper, struct slot *slot)
@@ -57,6 +88,7 @@ void attempt_settle(struct reaper *reaper, struct slot *slot)
 		.stuck = slot->aside,
 		.still_running = slot->aside,
 		.bytes = slot->item.bytes,
+		.skipped = slot->skipped && !slot->error,
 	};
 
 	assert(!slot->settled);
@@ -65,15 +97,13 @@ void attempt_settle(struct reaper *reaper, struct slot *slot)
 		             reaper->executor->ops->now_ns(reaper->executor) - slot->deadline_ns);
 	if (outcome.error)
 		name_error(&outcome, slot->own_error);
-	if (processor->settled) {
-		int result = processor->settled(processor->context, &slot->item, &outcome);
-
-		if (result < 0 && !outcome.error) {
-			outcome.error = result;
-			name_error(&outcome, slot->own_error);
-		}
-	}
+	else if (outcome.skipped)
+		name_reason(&outcome, slot->own_error);
+	if (processor->settled)
+		tell_processor(processor, slot, &outcome);
 	tally_settle(reaper, &outcome);
+	if (!slot->aside)
+		attempt_release(reaper, slot);
 	window_settled(reaper, slot);
 }
 
@@ -92,7 +122,8 @@ static void finish_attempt(struct reaper *reaper, struct slot *slot)
 	if (slot->item.buffer_count > 0)
 		pool_release(&reaper->pool, slot);
 	if (!slot->error && reaper->run->success_is_silent) {
-		tally_success(reaper, slot->item.bytes);
+		tally_success(reaper, slot->item.bytes, slot->skipped);
+		attempt_release(reaper, slot);
 		window_settled(reaper, slot);
 		return;
 	}
@@ -259,6 +290,7 @@ void attempt_admit(struct reaper *reaper, struct slot *slot)
 	slot->error = 0;
 	slot->failed_opcode = -1;
 	slot->own_error = NULL;
+	slot->skipped = false;
 	slot->item.attempt++;
 	slot->item.bytes = 0;
 	if (processor->state_size)
@@ -373,6 +405,30 @@ int iobatch_item_fail(struct iobatch_item *item, const struct iobatch_error *err
 
 	slot->own_error = error;
 	return IOBATCH_OWN_ERROR;
+}
+
+int iobatch_item_skip(struct iobatch_item *item, const struct iobatch_error *reason)
+{
+	struct slot *slot = (struct slot *)item;
+
+	slot->own_error = reason;
+	slot->skipped = true;
+	return IOBATCH_DONE;
+}
+
+int iobatch_item_take_fd(struct iobatch_item *item, int file)
+{
+	struct slot *slot = (struct slot *)item;
+	struct reaper *reaper = slot_reaper(slot);
+	const struct iobatch_processor *processor = reaper->run->processor;
+
+	if (!processor->process_files)
+		return -EINVAL;
+	if (file < 0 || (unsigned)file >= processor->files_max || !(slot->files_open & 1u << file))
+		return -EBADF;
+	slot->files_open &= ~(1u << file);
+	reaper->executor->ops->disown(reaper->executor, slot->files[file]);
+	return slot->files[file];
 }
 
 unsigned iobatch_item_reserve(struct iobatch_item *item, unsigned wanted)

@@ -269,7 +269,7 @@ static void tell_processor(struct reaper *reaper, struct slot *slot, struct ioba
 	}
 	if (result < 0) {
 		slot->error = result;
-		slot->failed_opcode = op->opcode;
+		slot->failed_opcode = (int16_t)op->opcode;
 		return;
 	}
 	while (op_set_take(&again, &number)) {

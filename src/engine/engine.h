@@ -33,11 +33,13 @@ struct window {
 	struct reaper *reaper;
 	struct window *next;  /* in the list of windows to be filled */
 	struct slot **places; /* its slots: another takes the place of one that is set aside */
-	uint32_t size;        /* items of the batch */
+	uint32_t size;        /* items of the batch, as far as there were any */
 	uint32_t started;     /* with a delay: items of it that were started */
 	uint32_t unsettled;   /* items of it that have no outcome yet */
 	bool used;            /* has an item been started in this window, so that a pause is due? */
+	bool open;            /* the batch is not full yet, and the stream had nothing more */
 	bool pausing;         /* the pause between two items is in flight */
+	uint64_t idle_ns;     /* with a delay: since when it has had no item; 0 = it has one */
 };
 
 /* Slots in the order in which they want to be looked at. */
@@ -74,6 +76,7 @@ struct tally_part {
 	uint64_t retries;
 	uint64_t bytes;
 	uint64_t stuck;
+	uint64_t skipped; /* of the successful */
 };
 
 struct reaper {
@@ -101,6 +104,11 @@ struct reaper {
 	struct lanes lanes;
 
 	struct window *to_fill;
+	struct window *starved;     /* the stream had nothing for them */
+	struct window *open;        /* the one of them whose batch is open; NULL = none */
+	atomic_bool starves;        /* are there any? */
+	bool dry;                   /* the stream had nothing the last time... */
+	uint64_t wakes_seen;        /* ...and this was run->wakes before it was asked */
 	struct slot_queue ready;    /* an attempt is to start */
 	struct slot_queue starving; /* an attempt waits for buffers */
 	struct slot_queue blocked;  /* a chain waits for room in the executor */
@@ -132,11 +140,13 @@ struct intake {
 	const struct iobatch_items *items;
 	pthread_mutex_t lock; /* of a stream */
 	bool ended;
-	bool closed; /* by us: there may be more, and nobody asks */
+	bool closed;     /* by us: there may be more, and nobody asks */
+	bool may_be_dry; /* a stream that says when it has more */
 	int error;
 	_Atomic uint64_t taken;
 	_Atomic uint64_t batches;
-	_Atomic uint64_t total; /* items known so far, or of all */
+	const struct window *open; /* whose batch is not full yet: it comes first; NULL = none */
+	_Atomic uint64_t total;    /* items known so far, or of all */
 	_Atomic bool total_is_final;
 };
 
@@ -169,6 +179,8 @@ struct run {
 	struct reaper *reapers;
 	unsigned reapers_count;
 	bool success_is_silent; /* nobody wants to hear of an item that succeeds */
+	/* The collection's: it wants its objects back. NULL = it does not. */
+	void (*release)(void *context, void *object);
 	unsigned windows_count; /* of all reapers */
 	unsigned window_slots;
 	unsigned chain_ops; /* room of a chain: the processor's, and to close every file */
@@ -177,6 +189,10 @@ struct run {
 	_Atomic uint32_t stuck; /* slots set aside now, of all reapers */
 	_Atomic bool halted;    /* the run ends before its time, with halt_error */
 	int halt_error;
+
+	bool listens;              /* to a stream that says when it has more: listen.c */
+	_Atomic uint64_t wakes;    /* how often it has */
+	pthread_mutex_t wake_lock; /* of the reapers' executors as others see them */
 
 	/* The reapers wait for each other between set-up and start, and at the end. */
 	pthread_mutex_t gate_lock;
@@ -203,13 +219,36 @@ int options_check(const struct iobatch_items *items, const struct iobatch_proces
 /* intake.c: takes batches from the collection. */
 int intake_init(struct intake *intake, const struct iobatch_items *items);
 void intake_deinit(struct intake *intake);
+/* What there is for a window, besides what it has been given. */
+enum intake_state {
+	INTAKE_FULL, /* its batch is full, or nothing will ever be added to it */
+	INTAKE_DRY,  /* the stream has nothing now: the batch stays open for what comes */
+	INTAKE_HELD, /* another window's batch is open: what comes is for that one */
+};
+
 /*
- * Puts the next batch into `slots` (`batch_size` of them), as far as there is one; returns its
- * size, 0 when there is nothing more.
+ * Puts the next batch, or more of the one that is open, into the places of the window, `size` of
+ * which are taken; *ret_count of them now.
  */
-unsigned intake_take(struct intake *intake, uint32_t batch_size, struct slot **slots);
+enum intake_state intake_take(struct intake *intake, uint32_t batch_size,
+                              const struct window *window, unsigned *ret_count);
 /* Nothing more is to be taken. */
 void intake_close(struct intake *intake);
+
+/* listen.c: streams that say when they have more. */
+/* The stream is told whom to wake, when all executors stand; and at the end that nobody is. */
+void listen_begin(struct run *run);
+void listen_end(struct run *run);
+/* There is more, or nothing will ever be: whoever starves looks. From any thread. */
+void listen_wake(struct run *run);
+/* Had the stream nothing the last time, and has it not said a word since? */
+bool listen_is_dry(const struct reaper *reaper);
+/* There is nothing for the window now. */
+void listen_starve(struct reaper *reaper, struct window *window);
+/* Has those windows filled that are starved, if the run was woken. Returns whether it was. */
+bool listen_feed(struct reaper *reaper);
+/* Nothing is wanted any more. */
+void listen_give_up(struct reaper *reaper);
 
 /* tally.c: counts outcomes and tells those who listen. */
 int tally_init(struct tally *tally);
@@ -220,10 +259,11 @@ void tally_settle(struct reaper *reaper, const struct iobatch_outcome *outcome);
 /* The run ends and the item, which was given up, has not answered. */
 void tally_still_running(struct run *run, uint64_t index);
 /* Counts a success, and no more. */
-static inline void tally_success(struct reaper *reaper, uint64_t bytes)
+static inline void tally_success(struct reaper *reaper, uint64_t bytes, bool skipped)
 {
 	reaper->part.successful++;
 	reaper->part.bytes += bytes;
+	reaper->part.skipped += skipped;
 }
 /* When those who listen are to be told of what has settled, though nothing settles any more. */
 uint64_t tally_due(const struct reaper *reaper);
@@ -249,6 +289,8 @@ void pool_replace(struct pool *pool, const struct slot *slot);
 void pool_take_back(struct pool *pool, struct slot *slot);
 void *region_map(size_t size);
 void region_unmap(void *memory, size_t size);
+/* What is touched in a part of it becomes resident, and no huge page around it. */
+void region_keep_sparse(void *memory, size_t size);
 
 /* reaper.c */
 int reaper_init(struct reaper *reaper, struct run *run, unsigned number);
@@ -260,6 +302,8 @@ void reaper_loop(struct reaper *reaper);
  */
 void window_fill(struct reaper *reaper, struct window *window);
 void window_start_next(struct reaper *reaper, struct window *window);
+/* Nothing more comes for a batch that is open. */
+void window_give_up(struct reaper *reaper, struct window *window);
 /* With a delay: the window's next item, after the pause that separates it from the one before. */
 void window_pause(struct reaper *reaper, struct window *window);
 /* The item of a slot has its outcome: its window goes on. */
@@ -283,6 +327,12 @@ int attempt_ask_to_end(struct reaper *reaper, struct slot *slot);
 void attempt_halt(struct reaper *reaper, struct slot *slot);
 /* Settles the item of a slot as it stands. */
 void attempt_settle(struct reaper *reaper, struct slot *slot);
+/* Nothing of the item is in flight, and it has its outcome: its object goes back. */
+static inline void attempt_release(const struct reaper *reaper, const struct slot *slot)
+{
+	if (reaper->run->release)
+		reaper->run->release(reaper->run->intake.items->context, slot->item.object);
+}
 /* Can an op that the processor has rewritten be carried out as it stands? */
 bool attempt_op_is_sound(const struct reaper *reaper, const struct slot *slot,
                          const struct iobatch_op *op);

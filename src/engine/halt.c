@@ -20,6 +20,8 @@ void halt_run(struct run *run, int error, const char *format, ...)
 		va_end(arguments);
 		run->halt_error = error;
 		run->halted = true;
+		if (run->listens)
+			listen_wake(run);
 	}
 	pthread_mutex_unlock(&run->tally.lock);
 }
@@ -57,6 +59,7 @@ void halt_reaper(struct reaper *reaper)
 	if (!reaper->halting) {
 		reaper->halting = true;
 		intake_close(&reaper->run->intake);
+		listen_give_up(reaper);
 		for (unsigned i = 0; i < reaper->windows_count; i++)
 			halt_window(reaper, &reaper->windows[i]);
 	}

@@ -2,6 +2,9 @@
 /*
  * Takes batches from the collection, an array or a stream, for whichever window asks. Knows what
  * has been taken and whether that is all; nothing of what becomes of it.
+ *
+ * Invariant: batches are full but for the last of all. When a stream has nothing in the middle of
+ * one, it stays open, and what comes next is for it.
  */
 #include <errno.h>
 
@@ -22,12 +25,12 @@ void intake_deinit(struct intake *intake)
 	pthread_mutex_destroy(&intake->lock);
 }
 
-static unsigned take_from_array(struct intake *intake, uint32_t batch_size, struct slot **slots)
+static unsigned take_from_array(struct intake *intake, uint32_t room, struct slot **slots)
 {
 	const struct iobatch_items *items = intake->items;
 	uint64_t first = intake->taken;
 	uint64_t left = items->count - first;
-	unsigned count = left < batch_size ? (unsigned)left : batch_size;
+	unsigned count = left < room ? (unsigned)left : room;
 
 	for (unsigned i = 0; i < count; i++) {
 		slots[i]->item.object = (char *)items->base + (first + i) * items->stride;
@@ -36,12 +39,13 @@ static unsigned take_from_array(struct intake *intake, uint32_t batch_size, stru
 	return count;
 }
 
-static unsigned take_from_stream(struct intake *intake, uint32_t batch_size, struct slot **slots)
+static unsigned take_from_stream(struct intake *intake, uint32_t room, struct slot **slots,
+                                 bool *ret_dry)
 {
 	const struct iobatch_items *items = intake->items;
 	unsigned count = 0;
 
-	while (count < batch_size && !intake->ended) {
+	while (count < room && !intake->ended) {
 		/* A stream that has said how long it is is not asked for more. */
 		if (intake->taken + count == items->count) {
 			intake->ended = true;
@@ -53,6 +57,10 @@ static unsigned take_from_stream(struct intake *intake, uint32_t batch_size, str
 			slots[count++]->item.object_size = (size_t)size;
 			continue;
 		}
+		if (size == -EAGAIN && intake->may_be_dry) {
+			*ret_dry = true;
+			break;
+		}
 		intake->ended = true;
 		if (size != 0)
 			intake->error = size < 0 ? (int)size : -EOVERFLOW;
@@ -60,17 +68,14 @@ static unsigned take_from_stream(struct intake *intake, uint32_t batch_size, str
 	return count;
 }
 
-unsigned intake_take(struct intake *intake, uint32_t batch_size, struct slot **slots)
+static void take(struct intake *intake, uint32_t batch_size, const struct window *window,
+                 unsigned *ret_count, bool *ret_dry)
 {
-	unsigned count;
+	struct slot **slots = window->places + window->size;
+	unsigned room = batch_size - window->size, count;
 
-	pthread_mutex_lock(&intake->lock);
-	if (intake->closed) {
-		pthread_mutex_unlock(&intake->lock);
-		return 0;
-	}
-	count = intake->items->next ? take_from_stream(intake, batch_size, slots)
-	                            : take_from_array(intake, batch_size, slots);
+	count = intake->items->next ? take_from_stream(intake, room, slots, ret_dry)
+	                            : take_from_array(intake, room, slots);
 	for (unsigned i = 0; i < count; i++) {
 		slots[i]->item.index = intake->taken + i;
 		slots[i]->item.attempt = 0;
@@ -82,15 +87,33 @@ unsigned intake_take(struct intake *intake, uint32_t batch_size, struct slot **s
 		intake->total = intake->taken;
 	if (intake->ended)
 		intake->total_is_final = true;
-	if (count > 0)
+	if (count > 0 && window->size == 0)
 		intake->batches++;
+	*ret_count = count;
+}
+
+enum intake_state intake_take(struct intake *intake, uint32_t batch_size,
+                              const struct window *window, unsigned *ret_count)
+{
+	bool dry = false, held;
+
+	*ret_count = 0;
+	pthread_mutex_lock(&intake->lock);
+	held = intake->open && intake->open != window;
+	if (!intake->closed && !held) {
+		take(intake, batch_size, window, ret_count, &dry);
+		intake->open = dry && window->size + *ret_count > 0 ? window : NULL;
+	}
 	pthread_mutex_unlock(&intake->lock);
-	return count;
+	if (held)
+		return INTAKE_HELD;
+	return dry ? INTAKE_DRY : INTAKE_FULL;
 }
 
 void intake_close(struct intake *intake)
 {
 	pthread_mutex_lock(&intake->lock);
 	intake->closed = true;
+	intake->open = NULL;
 	pthread_mutex_unlock(&intake->lock);
 }

@@ -3,6 +3,9 @@
  * Lanes: ops on paths in flight, counted by file system and bounded for each, so that what hangs on
  * one cannot take the kernel's workers from the others. A slot for whose next ops a lane has no
  * room waits in that lane's queue.
+ *
+ * The file system of an op is the one with the op's `device` or, when it has none, the one that its
+ * path lies on: a name in a directory on that of the directory.
  */
 #ifndef ENGINE_LANES_H
 #define ENGINE_LANES_H
@@ -11,7 +14,10 @@
 #include "engine/slot.h"
 #include "op/op.h"
 
-#define LANES_BASES 8u
+/* Lanes for devices that are not in the table of mounts. Beyond these they share the last one. */
+#define LANES_SPARE 8u
+/* Devices whose lanes are remembered. A power of two. */
+#define LANES_KNOWN 16u
 
 struct lane {
 	unsigned in_flight;
@@ -27,12 +33,17 @@ struct lanes {
 	struct lane *used; /* those that something has been in */
 	unsigned used_count;
 	unsigned max; /* ops in flight in one lane */
-	/* Where relative paths start, as far as it has been asked. */
-	struct lanes_base {
-		int dirfd;
-		struct mounts_base base;
-	} bases[LANES_BASES];
-	unsigned bases_count;
+	/* Where paths start that are relative to the current directory, once it has been asked. */
+	struct mounts_base current;
+	bool current_is_known;
+	/* Lanes of devices, at the place that the device's number says. */
+	struct lanes_device {
+		uint64_t device;
+		unsigned lane;
+	} known[LANES_KNOWN];
+	/* Devices that have one of the spare lanes, which stand behind those of the table. */
+	uint64_t spare[LANES_SPARE];
+	unsigned spare_count;
 };
 
 /* -ENOMEM. Without `mounts` there are no lanes. */

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define NODE_NONE 0u /* the root is nobody's child */
@@ -284,4 +285,16 @@ unsigned mounts_find(const struct mounts *mounts, struct mounts_base base, const
 	struct mounts_base root = {0, 0};
 
 	return mounts->nodes[follow(mounts, path[0] == '/' ? root : base, path).node].fs;
+}
+
+unsigned mounts_find_device(const struct mounts *mounts, uint64_t device)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%u:%u", major(device), minor(device));
+	for (unsigned i = 0; i < mounts->devices_count; i++) {
+		if (strcmp(mounts->devices[i], name) == 0)
+			return i;
+	}
+	return MOUNTS_NONE;
 }

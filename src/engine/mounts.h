@@ -8,8 +8,11 @@
 #define ENGINE_MOUNTS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct mounts;
+
+#define MOUNTS_NONE UINT32_MAX
 
 /* Where a relative path starts: a place in the table, and how far below it. */
 struct mounts_base {
@@ -28,5 +31,10 @@ unsigned mounts_count(const struct mounts *mounts);
 struct mounts_base mounts_base_of(const struct mounts *mounts, int dirfd);
 /* The file system that `path` lies on; `base` matters when it is relative. */
 unsigned mounts_find(const struct mounts *mounts, struct mounts_base base, const char *path);
+/*
+ * The file system with this st_dev; MOUNTS_NONE when none has it, as the subvolumes of btrfs, which
+ * the table knows by another.
+ */
+unsigned mounts_find_device(const struct mounts *mounts, uint64_t device);
 
 #endif

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "engine/engine.h"
 
@@ -22,6 +23,17 @@ void region_unmap(void *memory, size_t size)
 {
 	if (memory)
 		munmap(memory, size);
+}
+
+void region_keep_sparse(void *memory, size_t size)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t start = ((uintptr_t)memory + page - 1) & ~(page - 1);
+	uintptr_t end = ((uintptr_t)memory + size) & ~(page - 1);
+
+	/* A kernel without huge pages refuses, and is right. */
+	if (start < end)
+		(void)madvise((void *)start, end - start, MADV_NOHUGEPAGE);
 }
 
 int pool_init(struct pool *pool, size_t buffer_size, uint64_t count, uint64_t spare_max)

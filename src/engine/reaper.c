@@ -11,6 +11,8 @@
 #include "engine/engine.h"
 
 #define COMPLETIONS_MAX 256u
+/* The least that a page of memory has. */
+#define PAGE_MIN 4096u
 /* Another reaper halts the run: how long one that waits may take to see it. */
 #define HALT_SEEN_NS (100 * NS_PER_MS)
 /* What was refused although nothing is in flight is tried again after this time. */
@@ -35,11 +37,11 @@ static bool add_piece(size_t *total, struct piece *piece, size_t size, size_t sl
 	if (size > SIZE_MAX / 2)
 		return false;
 	/*
-	 * Whole cache lines (a slot is some of them), and no stride that puts all slots' first
-	 * lines into the same few sets.
+	 * Whole cache lines (a slot is some of them) and, of large pieces, an odd number of them:
+	 * so the first lines of all slots are spread over all sets of a cache.
 	 */
 	piece->stride = (size + 63) & ~(size_t)63;
-	if (piece->stride >= 4096 && piece->stride % 4096 == 0)
+	if (piece->stride >= PAGE_MIN && piece->stride / 64 % 2 == 0)
 		piece->stride += 64;
 	piece->start = *total;
 	return !__builtin_mul_overflow(piece->stride, slots, &bytes) &&
@@ -71,6 +73,9 @@ static int init_slots(struct reaper *reaper)
 	reaper->region = region_map(total);
 	if (!reaper->region)
 		return -ENOMEM;
+	/* Of a path that may be long mostly a line or two are used. */
+	if (object.stride >= PAGE_MIN)
+		region_keep_sparse(piece_of(reaper, &object, 0), count * object.stride);
 	reaper->slots = piece_of(reaper, &slots, 0);
 	for (unsigned i = 0; i < count; i++) {
 		struct slot *slot = &reaper->slots[i];
@@ -152,6 +157,7 @@ static int init_executor(struct reaper *reaper)
 		.batch_ops = run->window_slots * run->chain_ops,
 		.in_flight_max = slots * run->chain_ops + reaper->windows_count,
 		.deadlines = options->timeout_ms > 0,
+		.wakes = run->listens,
 		.guards = options->guards,
 		.threads = options->threads ? options->threads : cpus_count(),
 		.blocking_max = options->path_ops_max,
@@ -197,8 +203,13 @@ int reaper_init(struct reaper *reaper, struct run *run, unsigned number)
 
 void reaper_deinit(struct reaper *reaper)
 {
-	if (reaper->executor)
-		reaper->executor->ops->free(reaper->executor);
+	struct executor *executor = reaper->executor;
+
+	pthread_mutex_lock(&reaper->run->wake_lock);
+	reaper->executor = NULL;
+	pthread_mutex_unlock(&reaper->run->wake_lock);
+	if (executor)
+		executor->ops->free(executor);
 	lanes_deinit(&reaper->lanes);
 	free(reaper->windows);
 	free(reaper->places);
@@ -335,12 +346,15 @@ static uint64_t wait_until(struct reaper *reaper, uint64_t *grace_ns)
 	uint64_t until_ns;
 
 	/* The executor's room may be taken by what was asked of it and is owed to nobody. */
-	if (reaper->in_flight == 0)
-		return is_anything_refused(reaper) ? reaper->now_ns + REFUSED_NS : 0;
+	if (reaper->in_flight == 0 && is_anything_refused(reaper))
+		return reaper->now_ns + REFUSED_NS;
+	if (reaper->in_flight == 0 && !reaper->starved)
+		return 0;
 	until_ns = deadline_next(reaper);
 	if (tally_due(reaper) < until_ns)
 		until_ns = tally_due(reaper);
-	if (reaper->windows_busy == 0 && aside_owed(reaper) == reaper->in_flight) {
+	if (reaper->windows_busy == 0 && !reaper->starved &&
+	    aside_owed(reaper) == reaper->in_flight) {
 		if (*grace_ns == UINT64_MAX)
 			*grace_ns = reaper->now_ns + run->options.stuck_grace_ms * NS_PER_MS;
 		if (reaper->now_ns >= *grace_ns) {
@@ -375,6 +389,9 @@ void reaper_loop(struct reaper *reaper)
 		until_ns = wait_until(reaper, &grace_ns);
 		if (until_ns == 0)
 			break;
+		/* Behind the last look at what others say: it is not waited for what has been. */
+		if (listen_feed(reaper))
+			until_ns = 1;
 		if (reaper->overdue.first)
 			reaper->handed_ns = executor->ops->now_ns(executor);
 		count = executor->ops->wait(executor, completions, COMPLETIONS_MAX, until_ns);

@@ -50,6 +50,7 @@ static void size_up(struct run *run)
 	run->success_is_silent = !run->processor->settled && !options->on_settled &&
 	                         !options->on_progress &&
 	                         !(options->collect & IOBATCH_COLLECT_SUCCESSFUL);
+	run->release = items->release;
 	run->chain_ops = run->processor->chain_ops_max;
 	if (run->chain_ops < files_max)
 		run->chain_ops = files_max;
@@ -115,6 +116,11 @@ static bool open_gate(struct run *run, unsigned count, bool well)
 		pthread_cond_wait(&run->gate_changed, &run->gate_lock);
 	for (unsigned i = 0; i < run->reapers_count; i++)
 		well = well && run->reapers[i].error == 0;
+	pthread_mutex_unlock(&run->gate_lock);
+	/* Those that are set up wait: nobody asks the stream before it knows whom to wake. */
+	if (well)
+		listen_begin(run);
+	pthread_mutex_lock(&run->gate_lock);
 	run->gate = well ? GATE_OPEN : GATE_CANCELLED;
 	pthread_cond_broadcast(&run->gate_changed);
 	pthread_mutex_unlock(&run->gate_lock);
@@ -209,6 +215,8 @@ static int run_reapers(struct run *run, bool *ret_ran)
 	if (*ret_ran)
 		reaper_loop(own);
 	join_threads(run, threads);
+	if (*ret_ran)
+		listen_end(run);
 	reaper_deinit(own);
 	if (result == 0)
 		result = first_error(run);
@@ -232,6 +240,7 @@ static int init_run(struct run *run)
 		return result;
 	pthread_mutex_init(&run->gate_lock, NULL);
 	pthread_cond_init(&run->gate_changed, NULL);
+	pthread_mutex_init(&run->wake_lock, NULL);
 	run->reapers = calloc(run->reapers_count, sizeof(*run->reapers));
 	if (!run->reapers)
 		return -ENOMEM;
@@ -264,6 +273,7 @@ static void deinit_run(struct run *run)
 	mounts_free(run->mounts);
 	pthread_cond_destroy(&run->gate_changed);
 	pthread_mutex_destroy(&run->gate_lock);
+	pthread_mutex_destroy(&run->wake_lock);
 	tally_deinit(&run->tally, run->intake.items->next != NULL);
 }
 
@@ -295,6 +305,9 @@ static int run_checked(struct run *run, struct iobatch_result *result)
 	int error;
 
 	run->executor = may_fall_back ? IOBATCH_EXECUTOR_RING : run->options.executor;
+	/* Simulated time would stand still, or run away: such a stream blocks. */
+	run->listens = run->intake.items->next && run->intake.items->listen &&
+	               run->executor != IOBATCH_EXECUTOR_SIMULATED;
 	error = init_run(run);
 	if (error == 0)
 		error = check_memory(run);
@@ -308,6 +321,8 @@ static int run_checked(struct run *run, struct iobatch_result *result)
 		if (error == 0)
 			error = run->intake.error;
 		gather(run, result);
+		if (error < 0 && run->processor->abandon)
+			run->processor->abandon(run->processor->context, error);
 		if (run->processor->finish) {
 			int finish = run->processor->finish(run->processor->context);
 

@@ -37,20 +37,21 @@ struct slot {
 	struct slot *previous;
 	struct slot_queue *queue; /* that the slot waits in; NULL = none */
 	uint32_t number;
-	uint32_t generation;  /* of the chain, so that ids are not used twice */
-	uint32_t files_open;  /* bits of `files` */
-	int error;            /* the attempt's first failure */
-	int failed_opcode;    /* the op that failed, or -1 */
-	uint16_t outstanding; /* completions that are owed, timers included */
-	uint8_t phase;        /* enum slot_phase */
-	uint8_t current;      /* chains[current] runs, the other is the one before or the next */
-	uint8_t position;     /* in order: the first op that is not done */
-	uint8_t submitted;    /* in order: the first op that is not handed over */
-	uint16_t interrupted; /* EINTR and EAGAIN in a row; unordered: of all ops */
-	bool settled;         /* the item has its outcome, or there is none */
-	bool unlinked;        /* the ops of the chain go one by one: one of them is not sound */
-	bool aside;           /* settled while ops of it were running: see aside.c */
-	bool halted;          /* ended by the end of the run, and not by its own deadline */
+	uint32_t generation;   /* of the chain, so that ids are not used twice */
+	uint32_t files_open;   /* bits of `files` */
+	int error;             /* the attempt's first failure */
+	int16_t failed_opcode; /* the op that failed, or -1 */
+	uint16_t outstanding;  /* completions that are owed, timers included */
+	uint8_t phase;         /* enum slot_phase */
+	uint8_t current;       /* chains[current] runs, the other is the one before or the next */
+	uint8_t position;      /* in order: the first op that is not done */
+	uint8_t submitted;     /* in order: the first op that is not handed over */
+	uint16_t interrupted;  /* EINTR and EAGAIN in a row; unordered: of all ops */
+	bool settled;          /* the item has its outcome, or there is none */
+	bool unlinked;         /* the ops of the chain go one by one: one of them is not sound */
+	bool aside;            /* settled while ops of it were running: see aside.c */
+	bool halted;           /* ended by the end of the run, and not by its own deadline */
+	bool skipped;          /* successful, since there is nothing to do: own_error says why */
 
 	struct iobatch_chain chains[2];
 
@@ -65,7 +66,7 @@ struct slot {
 	uint32_t place;       /* in the window */
 	struct op_set wanted; /* unordered: ops to be handed over */
 	int *files;           /* descriptors, when the executor has no direct ones */
-	const struct iobatch_error *own_error;
+	const struct iobatch_error *own_error; /* or the reason to skip */
 } __attribute__((aligned(64)));
 
 /* -------------------------------------------------------------- queues -- */
@@ -201,7 +202,7 @@ static inline void slot_fail(struct slot *slot, const struct iobatch_op *op, int
 	if (slot->error || slot->phase == SLOT_CLEANUP)
 		return;
 	slot->error = error;
-	slot->failed_opcode = op->opcode;
+	slot->failed_opcode = (int16_t)op->opcode;
 }
 
 static inline struct iobatch_chain *slot_chain(struct slot *slot)

@@ -83,6 +83,7 @@ static void add_part(struct reaper *reaper)
 	sum->retries += reaper->part.retries;
 	sum->bytes += reaper->part.bytes;
 	sum->stuck += reaper->part.stuck;
+	sum->skipped += reaper->part.skipped;
 	reaper->part = (struct tally_part){0};
 }
 
@@ -115,6 +116,7 @@ static void tell_progress(struct run *run, uint64_t elapsed_ns)
 	progress.retries = sum->retries;
 	progress.elapsed_ns = elapsed_ns;
 	progress.stuck = run->stuck;
+	progress.skipped = sum->skipped;
 	options->on_progress(options->context, &progress);
 }
 
@@ -172,7 +174,7 @@ void tally_settle(struct reaper *reaper, const struct iobatch_outcome *outcome)
 	if (outcome->error)
 		reaper->part.failed++;
 	else
-		tally_success(reaper, outcome->bytes);
+		tally_success(reaper, outcome->bytes, outcome->skipped);
 	if (!collected && !options->on_settled && !publish_is_due(reaper))
 		return;
 	pthread_mutex_lock(&run->tally.lock);
@@ -231,6 +233,7 @@ void tally_finish(struct run *run, struct iobatch_result *result)
 	result->bytes = tally->sum.bytes;
 	result->stuck = tally->sum.stuck;
 	result->still_running = tally->still_running;
+	result->skipped = tally->sum.skipped;
 	result->total_batches = run->intake.batches;
 	result->peak_batches = tally->batches_peak;
 	result->lists_incomplete = tally->lists_incomplete;

@@ -2,8 +2,9 @@
 /*
  * Windows: which batch is in which, and when its items start. Without a delay all items of a batch
  * are made ready together; with one they start one after the other, with a timer between them. A
- * window whose batch has settled stands in the reaper's list to be filled. What an item does
- * between its start and its outcome is not known here.
+ * window whose batch has settled stands in the reaper's list to be filled, or in that of those for
+ * which there was nothing (listen.c); so does one whose batch is open, whatever its items do. What
+ * an item does between its start and its outcome is not known here.
  */
 #include "engine/engine.h"
 
@@ -23,46 +24,136 @@ void window_start_next(struct reaper *reaper, struct window *window)
 	queue_push(&reaper->ready, window->places[window->started++]);
 }
 
+static uint64_t clock_ns(const struct reaper *reaper)
+{
+	return reaper->executor->ops->now_ns(reaper->executor);
+}
+
+/* What is left of the pause before the window's next item: it goes on while the window starves. */
+static uint64_t pause_left_ns(const struct reaper *reaper, struct window *window)
+{
+	uint64_t delay_ns = reaper->run->options.delay_ms * NS_PER_MS, rested_ns = 0;
+
+	if (window->idle_ns)
+		rested_ns = clock_ns(reaper) - window->idle_ns;
+	window->idle_ns = 0;
+	if (!window->used)
+		return 0;
+	return rested_ns < delay_ns ? delay_ns - rested_ns : 0;
+}
+
 void window_pause(struct reaper *reaper, struct window *window)
 {
 	uint64_t id = id_make(ID_DELAY, (uint32_t)(window - reaper->windows), 0, 0);
+	uint64_t pause_ns;
 
 	if (reaper->halting)
 		return;
-	window->pausing = window->used;
-	if (!window->used) {
+	pause_ns = pause_left_ns(reaper, window);
+	window->pausing = pause_ns > 0;
+	if (pause_ns == 0) {
 		window_start_next(reaper, window);
-	} else if (timer_start(reaper, id, reaper->run->options.delay_ms * NS_PER_MS) < 0) {
+	} else if (timer_start(reaper, id, pause_ns) < 0) {
 		window->pausing = false;
 		window->next = reaper->to_pause;
 		reaper->to_pause = window;
 	}
 }
 
-void window_fill(struct reaper *reaper, struct window *window)
+/* The last item of the batch has settled, and there will be no other. */
+static void end_batch(struct reaper *reaper, struct window *window)
+{
+	window->size = window->started = 0;
+	tally_batch_ended(&reaper->run->tally);
+	reaper->windows_busy--;
+}
+
+/*
+ * Takes the window's next batch, or more of the one that is open. Returns the items that have come.
+ * A window that is to have more, and does not know when, is starved.
+ */
+static unsigned take_items(struct reaper *reaper, struct window *window)
 {
 	struct run *run = reaper->run;
+	uint64_t wakes = run->wakes;
+	enum intake_state state = INTAKE_DRY;
+	bool was_open = window->open;
+	unsigned count = 0;
 
-	window->started = 0;
-	window->unsettled = window->size = 0;
-	/* A place whose slot was set aside may have found no other. */
-	if (run->halted)
-		return;
-	window->size = intake_take(&run->intake, run->options.batch_size, window->places);
-	window->unsettled = window->size;
-	if (window->size == 0)
-		return;
-	tally_batch_started(&run->tally);
-	reaper->windows_busy++;
+	/* An open batch may get the rest of what has made the reaper dry. */
+	if (!listen_is_dry(reaper)) {
+		state = intake_take(&run->intake, run->options.batch_size, window, &count);
+		/* What has come since is for a window of this very reaper, which is to see it. */
+		if (state != INTAKE_HELD || !reaper->open) {
+			reaper->dry = state == INTAKE_DRY;
+			reaper->wakes_seen = wakes;
+		}
+	}
+	window->size += count;
+	window->open = state == INTAKE_DRY && window->size > 0;
+	if (window->open || was_open)
+		reaper->open = window->open ? window : NULL;
+	if (state != INTAKE_FULL) {
+		if (!window->idle_ns && run->options.delay_ms > 0 && window->unsettled + count == 0)
+			window->idle_ns = clock_ns(reaper);
+		listen_starve(reaper, window);
+	} else if (run->listens && (was_open || count == 0)) {
+		/* The end, or what comes behind a batch that is full, concerns those that starve.
+		 */
+		listen_wake(run);
+	}
+	return count;
+}
+
+/* Has items of the batch start that have come since the last time. */
+static void start_items(struct reaper *reaper, struct window *window, bool busy)
+{
 	/* A batch's time begins when it is there, and not at the last wait. */
-	if (run->options.timeout_ms > 0)
+	if (reaper->run->options.timeout_ms > 0)
 		reaper->now_ns = reaper->executor->ops->now_ns(reaper->executor);
-	if (run->options.delay_ms > 0) {
-		window_pause(reaper, window);
+	if (reaper->run->options.delay_ms > 0) {
+		/* Behind an item that is not over comes a pause. */
+		if (!busy)
+			window_pause(reaper, window);
 		return;
 	}
 	while (window->started < window->size)
 		window_start_next(reaper, window);
+}
+
+void window_fill(struct reaper *reaper, struct window *window)
+{
+	struct run *run = reaper->run;
+	bool was_open = window->open, busy = window->unsettled > 0;
+	unsigned count;
+
+	/* A place whose slot was set aside may have found no other. */
+	if (run->halted) {
+		window_give_up(reaper, window);
+		return;
+	}
+	count = take_items(reaper, window);
+	if (count == 0) {
+		if (was_open && !window->open && window->unsettled == 0)
+			end_batch(reaper, window);
+		return;
+	}
+	window->unsettled += count;
+	if (!was_open) {
+		tally_batch_started(&run->tally);
+		reaper->windows_busy++;
+	}
+	start_items(reaper, window, busy);
+}
+
+void window_give_up(struct reaper *reaper, struct window *window)
+{
+	if (!window->open)
+		return;
+	window->open = false;
+	reaper->open = NULL;
+	if (window->unsettled == 0)
+		end_batch(reaper, window);
 }
 
 void window_settled(struct reaper *reaper, struct slot *slot)
@@ -70,12 +161,15 @@ void window_settled(struct reaper *reaper, struct slot *slot)
 	struct window *window = slot->window;
 
 	slot->settled = true;
-	if (--window->unsettled == 0) {
-		tally_batch_ended(&reaper->run->tally);
-		reaper->windows_busy--;
+	window->unsettled--;
+	if (window->unsettled > 0) {
+		if (reaper->run->options.delay_ms > 0)
+			window_pause(reaper, window);
+	} else if (!window->open) {
+		end_batch(reaper, window);
 		window->next = reaper->to_fill;
 		reaper->to_fill = window;
 	} else if (reaper->run->options.delay_ms > 0) {
-		window_pause(reaper, window);
+		window->idle_ns = clock_ns(reaper);
 	}
 }

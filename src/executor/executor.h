@@ -4,8 +4,8 @@
  * timers, each with an id of the caller's, and gives back one completion for each id: the op's own
  * result, whatever it was. It knows ops, and nothing of items, batches or retries.
  *
- * An executor belongs to the thread that made it. An id that is in flight is not given again before
- * its completion.
+ * An executor belongs to the thread that made it, but for wake(). An id that is in flight is not
+ * given again before its completion.
  */
 #ifndef EXECUTOR_EXECUTOR_H
 #define EXECUTOR_EXECUTOR_H
@@ -39,6 +39,7 @@ struct executor_config {
 	unsigned in_flight_max; /* ops and timers that may be in flight */
 	bool deadlines;         /* will submit() be given any? */
 	unsigned guards;        /* enum iobatch_guards: how a ring uses them */
+	bool wakes;             /* will wake() be called? Not of the simulated executor */
 	unsigned threads;       /* that make system calls, at least 1 */
 	unsigned blocking_max;  /* ops that may block in kernel workers at once */
 	unsigned files;         /* direct descriptors that are wanted; 0 = none */
@@ -86,16 +87,26 @@ struct executor_ops {
 	/*
 	 * Starts what is queued, waits for a completion, at the longest until the clock is at
 	 * `until_ns` (UINT64_MAX = for ever; a time that has passed = not at all), and returns up
-	 * to `max` completions; 0 when there was none. With UINT64_MAX something must be in flight.
-	 * Negative errno: the executor is broken, and what is in flight is lost.
+	 * to `max` completions; 0 when there was none. With UINT64_MAX something must be in flight,
+	 * or config.wakes. Negative errno: the executor is broken, and what is in flight is lost.
 	 */
 	int (*wait)(struct executor *executor, struct executor_completion *ret, unsigned max,
 	            uint64_t until_ns);
+	/*
+	 * Ends the wait() that goes on, or else the next one before it waits. From any thread, with
+	 * config.wakes only.
+	 */
+	void (*wake)(struct executor *executor);
 	/*
 	 * Lets `count` more ops block at once than config.blocking_max (in a pool: config.threads):
 	 * as many hang, or have come to be wanted. Failing to is not an error.
 	 */
 	void (*grow)(struct executor *executor, unsigned count);
+	/*
+	 * A descriptor that an op has opened is the caller's own from now on: no op closes it, and
+	 * whoever keeps books of what is open does not miss it.
+	 */
+	void (*disown)(struct executor *executor, int fd);
 	/* Now on the clock of the deadlines. */
 	uint64_t (*now_ns)(struct executor *executor);
 	/*

@@ -43,6 +43,8 @@ struct kernel_ops {
 	 * like that of an SQE. NULL where system calls are the caller's own business.
 	 */
 	int (*call)(struct kernel *kernel, const struct executor_request *request);
+	/* See executor_ops.disown. NULL where nobody keeps books. */
+	void (*disown)(struct kernel *kernel, int fd);
 	uint64_t (*now_ns)(struct kernel *kernel);
 	/* Ends it, whatever is in flight, and frees it. After set_up() has failed, too. */
 	void (*exit)(struct kernel *kernel);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ring executor's hot path: turns requests into SQEs and CQEs into completions. All submitting,
- * waiting and reaping of the program is in this file. Which kernel takes the SQEs it does not know.
+ * The ring executor's hot path, first half: turns requests into SQEs, and hands those to the
+ * kernel. The other half is ring_wait.c; all submitting, waiting and reaping of the program is in
+ * these two. Which kernel takes the SQEs they do not know.
  *
  * Invariants. A sequence is queued whole or not at all, and the queue is only ever flushed between
  * sequences; when the kernel stops within one all the same, ring_cut.c sees to the rest. Each SQE
@@ -27,14 +28,7 @@
  * bench/deadline_lateness.c).
  */
 #define GUARD_BEHIND_NS 5000000u
-/* Rounds in which the kernel says that it holds something back and posts nothing. */
-#define REST_EMPTY_MAX 4u
 #define NS_PER_S 1000000000u
-/* How long to wait for better times when the kernel takes nothing, and how often in a row. */
-#define REFUSED_PAUSE_NS UINT64_C(1000000)
-#define REFUSED_MAX 10000u
-#define REFUSED_PATIENTLY 16u
-
 static inline struct ring *ring_of(struct executor *executor)
 {
 	return (struct ring *)executor;
@@ -67,8 +61,7 @@ static void prepare_timeout(struct ring *ring, struct io_uring_sqe *sqe, int opc
 	sqe->timeout_flags = flags;
 }
 
-/* An SQE of the zeroed kind; room was checked before. */
-static struct io_uring_sqe *next_sqe(struct ring *ring)
+struct io_uring_sqe *ring_next_sqe(struct ring *ring)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
 
@@ -133,11 +126,7 @@ static void prepare_op(struct ring *ring, struct io_uring_sqe *sqe,
 		ring->notes[sqe - ring->uring.sq.sqes] = request->op;
 }
 
-/*
- * Hands the queue to the kernel and, with `wait`, waits as kernel_ops.enter() does. Returns 0, or
- * what has kept the kernel from taking anything or, with nothing to take, from waiting.
- */
-static int enter(struct ring *ring, bool wait, uint64_t until_ns)
+int ring_enter(struct ring *ring, bool wait, uint64_t until_ns)
 {
 	struct io_uring_sq *sq = &ring->uring.sq;
 	unsigned head = *sq->khead, queued = sq->sqe_tail - head;
@@ -153,12 +142,11 @@ static int enter(struct ring *ring, bool wait, uint64_t until_ns)
 	return result < 0 ? result : 0;
 }
 
-/* Makes room for SQEs. */
-static int make_places(struct ring *ring, unsigned sqes)
+int ring_make_places(struct ring *ring, unsigned sqes)
 {
 	if (io_uring_sq_space_left(&ring->uring) >= sqes)
 		return 0;
-	(void)enter(ring, false, 0);
+	(void)ring_enter(ring, false, 0);
 	return io_uring_sq_space_left(&ring->uring) >= sqes ? 0 : -EAGAIN;
 }
 
@@ -167,7 +155,7 @@ static inline int make_room(struct ring *ring, unsigned sqes)
 {
 	if (ring->owed + sqes > ring->owed_max)
 		return -EAGAIN;
-	return make_places(ring, sqes);
+	return ring_make_places(ring, sqes);
 }
 
 /* An op without a ring opcode, or with one that this kernel lacks: a system call. */
@@ -188,26 +176,6 @@ static int submit_call(struct ring *ring, const struct executor_request *request
 	return 0;
 }
 
-/*
- * While calls are in flight the ring polls for them. Returns when the pool must be looked at, at
- * the latest.
- */
-static uint64_t await_calls(struct ring *ring, uint64_t until_ns)
-{
-	uint64_t due_ns;
-
-	if (ring->calls.in_flight == 0)
-		return until_ns;
-	/* There is always room for it: ring_cancel() and ring_grow() leave the last place. */
-	if (!ring->calls.armed && make_places(ring, 1) == 0) {
-		ring_calls_prepare_poll(ring, next_sqe(ring));
-		ring->owed++;
-	}
-	workers_flush(ring->calls.workers);
-	due_ns = workers_due_ns(ring->calls.workers);
-	return due_ns < until_ns ? due_ns : until_ns;
-}
-
 /* Does the kernel itself guard this op's deadline, besides the caller's list? */
 static inline bool is_guarded(const struct ring *ring, const struct iobatch_op *op)
 {
@@ -219,7 +187,7 @@ static inline bool is_guarded(const struct ring *ring, const struct iobatch_op *
 /* Queues a linked timeout for the op that was queued last. */
 static void queue_guard(struct ring *ring, uint64_t deadline_ns, unsigned char link)
 {
-	struct io_uring_sqe *sqe = next_sqe(ring);
+	struct io_uring_sqe *sqe = ring_next_sqe(ring);
 
 	prepare_timeout(ring, sqe, IORING_OP_LINK_TIMEOUT, deadline_ns + GUARD_BEHIND_NS,
 	                IORING_TIMEOUT_ABS);
@@ -240,7 +208,7 @@ __attribute__((always_inline)) static inline int queue_sequence(
 	if (result < 0)
 		return result;
 	for (unsigned i = 0; i < count; i++) {
-		struct io_uring_sqe *sqe = next_sqe(ring);
+		struct io_uring_sqe *sqe = ring_next_sqe(ring);
 		unsigned char link = i + 1 < count ? IOSQE_IO_LINK : 0;
 
 		prepare_op(ring, sqe, &requests[i]);
@@ -291,7 +259,7 @@ static int ring_timer(struct executor *executor, uint64_t id, uint64_t expires_n
 
 	if (result < 0)
 		return result;
-	sqe = next_sqe(ring);
+	sqe = ring_next_sqe(ring);
 	prepare_timeout(ring, sqe, IORING_OP_TIMEOUT, expires_ns, IORING_TIMEOUT_ABS);
 	sqe->user_data = id;
 	ring->expected++;
@@ -307,163 +275,15 @@ static int ring_cancel(struct executor *executor, uint64_t id)
 	if (ring->calls.in_flight > 0 && workers_cancel(ring->calls.workers, id))
 		return 0;
 	/* Up to the last place but one of the completion queue: what is cancelled makes room. */
-	if (ring->owed + 1 >= ring->uring.cq.ring_entries || make_places(ring, 1) < 0)
+	if (ring->owed + 1 >= ring->uring.cq.ring_entries || ring_make_places(ring, 1) < 0)
 		return -EAGAIN;
-	sqe = next_sqe(ring);
+	sqe = ring_next_sqe(ring);
 	sqe->opcode = IORING_OP_ASYNC_CANCEL;
 	sqe->fd = -1;
 	sqe->addr = id;
 	sqe->user_data = ring_id(RING_ID_CANCEL);
 	ring->owed++;
 	return 0;
-}
-
-/* Takes what has completed. CQEs are copied out before the kernel may write over them. */
-static unsigned reap(struct ring *ring, struct executor_completion *ret, unsigned max)
-{
-	struct io_uring_cqe *cqe;
-	unsigned head, seen = 0, count = 0;
-
-	io_uring_for_each_cqe(&ring->uring, head, cqe)
-	{
-		if (count == max)
-			break;
-		seen++;
-		if (ring_id_is_own(cqe->user_data)) {
-			if (cqe->user_data == ring_id(RING_ID_CALLS))
-				ring_calls_polled(ring);
-			continue;
-		}
-		ret[count].id = cqe->user_data;
-		ret[count].result = cqe->res;
-		count++;
-	}
-	io_uring_cq_advance(&ring->uring, seen);
-	assert(count <= ring->expected && seen <= ring->owed);
-	ring->expected -= count;
-	ring->owed -= seen;
-	return count;
-}
-
-/* Completions that are no CQEs. */
-static unsigned take_called(struct ring *ring, struct executor_completion *ret, unsigned max)
-{
-	unsigned count = ring->called_count < max ? ring->called_count : max;
-
-	memcpy(ret, ring->called, count * sizeof(*ret));
-	ring->called_count -= count;
-	memmove(ring->called, ring->called + count, ring->called_count * sizeof(*ret));
-	if (ring->calls.in_flight > 0 && count < max)
-		count += ring_calls_take(ring, ret + count, max - count);
-	return count;
-}
-
-/*
- * The kernel takes nothing from the queue now: completions must be taken first, or memory is short.
- * Waits a while for what is in flight, and gives up when it has been like that for long.
- */
-static int stand_off(struct ring *ring, int error, uint64_t until_ns)
-{
-	struct kernel *kernel = ring->kernel;
-	uint64_t pause_ns = kernel->ops->now_ns(kernel) + REFUSED_PAUSE_NS;
-	int result;
-
-	if (++ring->refused > REFUSED_MAX)
-		return error;
-	/* Refused again and again, it waits although it is late: else all tries are over at once.
-	 */
-	if (until_ns < pause_ns && ring->refused < REFUSED_PATIENTLY)
-		pause_ns = until_ns;
-	result = kernel->ops->enter(kernel, 0, true, pause_ns);
-	return result == -ETIME || result == -EINTR ? 0 : result;
-}
-
-/* Waits once. 0, or why the ring is broken. */
-static int wait_once(struct ring *ring, uint64_t until_ns)
-{
-	int result = enter(ring, true, until_ns);
-
-	switch (result) {
-	case -ETIME:
-		return 0;
-	case -EINTR:
-		/* A signal has ended the waiting, or else kept the kernel from taking anything. */
-		if (io_uring_sq_ready(&ring->uring) == 0)
-			return 0;
-		return stand_off(ring, result, until_ns);
-	case -EAGAIN:
-	case -EBUSY:
-		return stand_off(ring, result, until_ns);
-	default:
-		return result;
-	}
-}
-
-/*
- * There are completions that are no CQEs, or may be: takes them with what the kernel has, without
- * waiting. Half of the room is for the kernel's: calls must not starve it.
- */
-static unsigned take_both(struct ring *ring, struct executor_completion *ret, unsigned max)
-{
-	unsigned count = take_called(ring, ret, ring->expected > 0 ? (max + 1) / 2 : max);
-
-	if (count > 0 && ring->owed > 0) {
-		(void)enter(ring, true, 0);
-		count += reap(ring, ret + count, max - count);
-	}
-	return count;
-}
-
-/*
- * Takes what the kernel holds back. With deferred task work it runs about 20 pieces at a time, so
- * that few completions would not say that nothing else has happened. A flag tells of what is held
- * back, but not of what is left of a bunch: where guards and cancellations are about, whose work
- * posts no completion itself, it is asked until nothing comes.
- */
-static unsigned reap_rest(struct ring *ring, struct executor_completion *ret, unsigned max)
-{
-	const unsigned *flags = ring->uring.sq.kflags;
-	unsigned count = 0, empty = 0;
-
-	while (count < max && empty < REST_EMPTY_MAX &&
-	       (ring->owed > ring->expected ||
-	        IO_URING_READ_ONCE(*flags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW))) {
-		unsigned owed = ring->owed;
-
-		(void)enter(ring, true, 0);
-		count += reap(ring, ret + count, max - count);
-		empty = ring->owed < owed ? 0 : empty + 1;
-	}
-	return count;
-}
-
-static int ring_wait(struct executor *executor, struct executor_completion *ret, unsigned max,
-                     uint64_t until_ns)
-{
-	struct ring *ring = ring_of(executor);
-	unsigned count = 0;
-	int result;
-
-	if (ring->called_count > 0 || ring->calls.in_flight > 0)
-		count = take_both(ring, ret, max);
-	/* What a full `ret` has left behind needs no waiting. */
-	if (count == 0 && io_uring_sq_ready(&ring->uring) == 0)
-		count = reap(ring, ret, max);
-	assert(count > 0 || ring->expected > 0 || ring->calls.in_flight > 0 ||
-	       until_ns != UINT64_MAX);
-	while (count == 0) {
-		result = wait_once(ring, await_calls(ring, until_ns));
-		count = reap(ring, ret, max);
-		if (count == 0)
-			count = take_called(ring, ret, max);
-		if (count > 0)
-			break;
-		if (result < 0)
-			return result;
-		if (until_ns != UINT64_MAX && ring_now_ns(executor) >= until_ns)
-			break;
-	}
-	return (int)(count + reap_rest(ring, ret + count, max - count));
 }
 
 static void ring_grow(struct executor *executor, unsigned count)
@@ -484,14 +304,22 @@ static void ring_grow(struct executor *executor, unsigned count)
 	 * limit (probed: tests/fault/hung_ends.c): so one goes. It may use the last places but one,
 	 * like a cancellation.
 	 */
-	if (ring->owed + 1 >= ring->uring.cq.ring_entries || make_places(ring, 1) < 0)
+	if (ring->owed + 1 >= ring->uring.cq.ring_entries || ring_make_places(ring, 1) < 0)
 		return;
-	sqe = next_sqe(ring);
+	sqe = ring_next_sqe(ring);
 	sqe->opcode = IORING_OP_NOP;
 	sqe->flags = IOSQE_ASYNC;
 	sqe->fd = -1;
 	sqe->user_data = ring_id(RING_ID_NOP);
 	ring->owed++;
+}
+
+static void ring_disown(struct executor *executor, int fd)
+{
+	struct kernel *kernel = ring_of(executor)->kernel;
+
+	if (kernel->ops->disown)
+		kernel->ops->disown(kernel, fd);
 }
 
 static void ring_free(struct executor *executor)
@@ -503,6 +331,7 @@ static void ring_free(struct executor *executor)
 	if (ring->kernel)
 		ring->kernel->ops->exit(ring->kernel);
 	ring_calls_deinit(&ring->calls);
+	ring_bell_close(&ring->bell);
 	free(ring->notes);
 	free(ring->times);
 	free(ring->called);
@@ -514,7 +343,9 @@ const struct executor_ops ring_ops = {
 	.timer = ring_timer,
 	.cancel = ring_cancel,
 	.wait = ring_wait,
+	.wake = ring_wake,
 	.grow = ring_grow,
+	.disown = ring_disown,
 	.now_ns = ring_now_ns,
 	.free = ring_free,
 };

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of the ring executor, shared by its set-up (ring_setup.c), its hot path (ring.c), what
- * it does with submissions that were cut (ring_cut.c) and the kernels behind it.
+ * The inside of the ring executor, shared by its set-up (ring_setup.c), its hot path (ring.c,
+ * ring_wait.c), what it does with submissions that were cut (ring_cut.c) and the kernels behind it.
  */
 #ifndef EXECUTOR_RING_H
 #define EXECUTOR_RING_H
 
 #include <liburing.h>
+#include <stdatomic.h>
 
 #include "executor/executor.h"
 #include "executor/kernel.h"
@@ -20,7 +21,7 @@ enum ring_id {
 	RING_ID_GUARD = 0,  /* a linked timeout */
 	RING_ID_CANCEL = 1, /* an ASYNC_CANCEL */
 	RING_ID_NOP = 2,    /* what is left of the rest of a sequence that was cut */
-	RING_ID_CALLS = 3,  /* system calls of the pool have completed */
+	RING_ID_BELL = 3,   /* somebody is at the door */
 	RING_ID_COUNT
 };
 
@@ -34,16 +35,22 @@ static inline bool ring_id_is_own(uint64_t user_data)
 	return user_data > EXECUTOR_NO_ID - RING_ID_COUNT;
 }
 
+/* See ring_bell.c. The ring polls it while calls are in flight, or always with `wakes`. */
+struct ring_bell {
+	int fd;            /* an eventfd, or -1 */
+	bool armed;        /* does the ring poll it? */
+	bool wakes;        /* may others ring it than the pool? */
+	atomic_bool woken; /* they have, and no wait has ended since */
+};
+
 /*
  * Ops that the ring has no opcode for (ring_calls.c). A pool of threads makes the system calls; the
- * first of them starts it. An eventfd says that some have completed, and the ring polls that only
- * while there are any.
+ * first of them starts it. It rings the bell when some have completed.
  */
 struct ring_calls {
 	struct workers_config config; /* threads is 0 when none can be started */
 	struct workers *workers;      /* NULL before the first call */
 	unsigned in_flight;
-	bool armed; /* does the ring poll the eventfd? */
 };
 
 struct ring {
@@ -63,6 +70,7 @@ struct ring {
 	unsigned workers[2]; /* bounded and unbounded, as last asked for; 0 = the kernel's own */
 	bool by_call[IOBATCH_OP_COUNT];
 	struct ring_calls calls;
+	struct ring_bell bell;
 	/* Registered buffers: iovecs of `chunk` bytes from `buffers` on. */
 	char *buffers;
 	size_t buffers_size;
@@ -77,6 +85,22 @@ struct ring {
 };
 
 extern const struct executor_ops ring_ops;
+
+/* ring.c */
+/* An SQE of the zeroed kind; room was checked before. */
+struct io_uring_sqe *ring_next_sqe(struct ring *ring);
+/* Makes room for SQEs. 0 or -EAGAIN. */
+int ring_make_places(struct ring *ring, unsigned sqes);
+/*
+ * Hands the queue to the kernel and, with `wait`, waits as kernel_ops.ring_enter() does. Returns 0,
+ * or what has kept the kernel from taking anything or, with nothing to take, from waiting.
+ */
+int ring_enter(struct ring *ring, bool wait, uint64_t until_ns);
+
+/* ring_wait.c */
+int ring_wait(struct executor *executor, struct executor_completion *ret, unsigned max,
+              uint64_t until_ns);
+void ring_wake(struct executor *executor);
 
 /* Makes a ring on `kernel`, which it then owns; also when it fails. */
 int ring_new_on(struct kernel *kernel, const char *kind, const struct executor_config *config,
@@ -102,11 +126,17 @@ void ring_calls_init(struct ring_calls *calls, const struct executor_config *con
 int ring_calls_submit(struct ring *ring, const struct executor_request *request,
                       uint64_t deadline_ns);
 unsigned ring_calls_take(struct ring *ring, struct executor_completion *ret, unsigned max);
-/* Fills an SQE that completes when calls have. */
-void ring_calls_prepare_poll(struct ring *ring, struct io_uring_sqe *sqe);
-/* The poll has completed. */
-void ring_calls_polled(struct ring *ring);
 void ring_calls_deinit(struct ring_calls *calls);
+
+/* Makes the eventfd, if there is none yet. */
+int ring_bell_open(struct ring_bell *bell);
+/* Fills an SQE that completes when the bell is rung. */
+void ring_bell_prepare_poll(struct ring_bell *bell, struct io_uring_sqe *sqe);
+/* It has completed. */
+void ring_bell_answer(struct ring_bell *bell);
+/* From any thread. */
+void ring_bell_ring(struct ring_bell *bell);
+void ring_bell_close(struct ring_bell *bell);
 
 /* The one real kernel (ring_kernel.c). NULL without memory. */
 struct kernel *ring_kernel_new(void);

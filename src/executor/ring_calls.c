@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Ops that are no SQEs: the ring's own small pool of threads makes the system calls, so that the
- * reaper never blocks in one. The pool is started by the first such op, and tells by an eventfd
- * that it has completions. Where no thread can be made the call is made in place.
+ * reaper never blocks in one. The pool is started by the first such op, and rings the ring's bell
+ * when it has completions. Where no thread can be made the call is made in place.
  */
 #include <errno.h>
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "executor/ring.h"
 #include "op/op.h"
@@ -25,15 +22,15 @@ void ring_calls_init(struct ring_calls *calls, const struct executor_config *con
 	};
 }
 
-static void start_pool(struct ring_calls *calls)
+static void start_pool(struct ring_calls *calls, struct ring_bell *bell)
 {
-	calls->config.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (calls->config.event_fd >= 0 && workers_new(&calls->config, &calls->workers) == 0)
-		return;
+	if (ring_bell_open(bell) == 0) {
+		calls->config.event_fd = bell->fd;
+		if (workers_new(&calls->config, &calls->workers) == 0)
+			return;
+	}
 	/* It is not tried again: each call is made in place. */
 	calls->config.threads = 0;
-	if (calls->config.event_fd >= 0)
-		close(calls->config.event_fd);
 }
 
 static void complete_in_place(struct ring *ring, const struct executor_request *request,
@@ -66,7 +63,7 @@ int ring_calls_submit(struct ring *ring, const struct executor_request *request,
 		return 0;
 	}
 	if (!calls->workers && calls->config.threads > 0)
-		start_pool(calls);
+		start_pool(calls, &ring->bell);
 	if (!calls->workers) {
 		complete_in_place(
 			ring, request,
@@ -89,27 +86,7 @@ unsigned ring_calls_take(struct ring *ring, struct executor_completion *ret, uns
 	return count;
 }
 
-void ring_calls_prepare_poll(struct ring *ring, struct io_uring_sqe *sqe)
-{
-	io_uring_prep_poll_add(sqe, ring->calls.config.event_fd, POLLIN);
-	sqe->user_data = ring_id(RING_ID_CALLS);
-	ring->calls.armed = true;
-}
-
-void ring_calls_polled(struct ring *ring)
-{
-	uint64_t count;
-
-	ring->calls.armed = false;
-	/* What is in it says nothing; it only must not be ready for ever. */
-	if (read(ring->calls.config.event_fd, &count, sizeof(count)) < 0)
-		return;
-}
-
 void ring_calls_deinit(struct ring_calls *calls)
 {
-	if (!calls->workers)
-		return;
 	workers_free(calls->workers);
-	close(calls->config.event_fd);
 }

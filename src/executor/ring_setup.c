@@ -288,6 +288,10 @@ static int set_up(struct ring *ring, const struct executor_config *config)
 		result = probe_timers(ring);
 	if (result < 0)
 		return result;
+	if (ring->bell.wakes)
+		result = ring_bell_open(&ring->bell);
+	if (result < 0)
+		return result;
 	limit_workers(ring, config);
 	register_files(ring, config);
 	return register_buffers(ring, config);
@@ -310,6 +314,8 @@ int ring_new_on(struct kernel *kernel, const char *kind, const struct executor_c
 	ring->base.kind = kind;
 	ring->kernel = kernel;
 	ring_calls_init(&ring->calls, config);
+	ring->bell.fd = -1;
+	ring->bell.wakes = config->wakes;
 	ring->guards = config->deadlines ? config->guards : IOBATCH_GUARDS_LIST;
 	result = set_up(ring, config);
 	if (result < 0) {

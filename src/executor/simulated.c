@@ -201,6 +201,11 @@ static int simulated_make_call(struct kernel *base, const struct executor_reques
 	return simulated_call(simulated_of(base), request);
 }
 
+static void simulated_disown(struct kernel *base, int fd)
+{
+	simulated_file_disown(simulated_of(base), fd);
+}
+
 static uint64_t simulated_now_ns(struct kernel *base)
 {
 	return simulated_of(base)->now_ns;
@@ -233,6 +238,7 @@ int simulated_new(const struct executor_config *config, struct executor **ret_ex
 		.register_buffers = simulated_register_buffers,
 		.limit_workers = simulated_limit_workers,
 		.call = simulated_make_call,
+		.disown = simulated_disown,
 		.now_ns = simulated_now_ns,
 		.exit = simulated_exit,
 	};

@@ -133,6 +133,8 @@ int simulated_file_find(const struct simulated *kernel, const struct simulated_r
 /* Opens or closes as the request has: the result, with an open's descriptor. */
 int32_t simulated_file_note(struct simulated *kernel, const struct simulated_request *request,
                             int32_t result);
+/* The descriptor stays open for ever, and it is not a leak. */
+void simulated_file_disown(struct simulated *kernel, int fd);
 
 /* -------------------------------------------------- simulated_events.c -- */
 

@@ -62,6 +62,8 @@ static int32_t answer_well(const struct simulated *kernel, const struct simulate
 	case IOBATCH_OP_COPY_FILE_RANGE:
 		return bytes_there(kernel, op_rest_offset(&request->copy),
 		                   op_rest_length(&request->copy));
+	case IOBATCH_OP_FIND_DATA:
+		return request->copy.offset < kernel->script.file_size ? 0 : -ENXIO;
 	case IOBATCH_OP_TIMEOUT:
 		return -ETIME;
 	default:
@@ -82,12 +84,27 @@ static void fill_statx(const struct simulated *kernel, struct statx *statx)
 static void carry_out(const struct simulated *kernel, const struct simulated_request *request)
 {
 	void *memory = (void *)(uintptr_t)request->sqe.addr;
+	uint64_t *pair = request->copy.buffer;
 
-	if (request->copy.opcode == IOBATCH_OP_READ && request->answer.result > 0)
+	if (request->answer.result < 0)
+		return;
+	switch (request->copy.opcode) {
+	case IOBATCH_OP_READ:
 		memset(memory, 0, (size_t)request->answer.result);
-	if (request->copy.opcode == IOBATCH_OP_STATX && request->answer.result >= 0 &&
-	    request->copy.buffer)
-		fill_statx(kernel, request->copy.buffer);
+		break;
+	case IOBATCH_OP_STATX:
+	case IOBATCH_OP_FSTATX:
+		if (request->copy.buffer)
+			fill_statx(kernel, request->copy.buffer);
+		break;
+	case IOBATCH_OP_FIND_DATA:
+		pair[0] = request->copy.offset;
+		pair[1] = kernel->script.file_size;
+		break;
+	case IOBATCH_OP_CACHED:
+		pair[0] = pair[1] = 0;
+		break;
+	}
 }
 
 /* Ops that do not listen, and answer late or never. */

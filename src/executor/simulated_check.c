@@ -44,6 +44,7 @@ static struct span span_of(const struct simulated_request *request)
 		span.written = op->opcode == IOBATCH_OP_READ;
 		break;
 	case IOBATCH_OP_STATX:
+	case IOBATCH_OP_FSTATX:
 		span.length = sizeof(struct statx);
 		span.written = true;
 		break;

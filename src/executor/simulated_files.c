@@ -96,3 +96,10 @@ int32_t simulated_file_note(struct simulated *kernel, const struct simulated_req
 		note_close(kernel, sqe);
 	return result;
 }
+
+void simulated_file_disown(struct simulated *kernel, int fd)
+{
+	/* Its number stays taken: nobody says when whoever has it now closes it. */
+	if (fd >= SIMULATED_FD_FIRST && is_open(kernel, false, fd))
+		kernel->open_count--;
+}

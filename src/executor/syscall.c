@@ -31,6 +31,7 @@ struct syscall {
 	unsigned timers_count;
 	unsigned timers_max;
 	uint64_t timers_order;
+	bool wakes;
 };
 
 static inline struct syscall *syscall_of(struct executor *executor)
@@ -161,7 +162,7 @@ static int syscall_wait(struct executor *executor, struct executor_completion *r
 	struct syscall *syscall = syscall_of(executor);
 	unsigned count;
 
-	assert(max > 0 && (until_ns != UINT64_MAX || syscall->timers_count > 0 ||
+	assert(max > 0 && (until_ns != UINT64_MAX || syscall->wakes || syscall->timers_count > 0 ||
 	                   workers_in_flight(syscall->workers) > 0));
 	for (;;) {
 		uint64_t wake_ns = until_ns;
@@ -171,18 +172,34 @@ static int syscall_wait(struct executor *executor, struct executor_completion *r
 		if (count < max)
 			count += workers_take(syscall->workers, ret + count, max - count);
 		if (count > 0)
-			return (int)count;
+			break;
 		if (syscall->timers_count > 0 && syscall->timers[0].expires_ns < wake_ns)
 			wake_ns = syscall->timers[0].expires_ns;
 		count = workers_wait(syscall->workers, ret, max, wake_ns);
-		if (count > 0 || wake_ns == until_ns)
-			return (int)count;
+		if (count > 0 || wake_ns == until_ns || workers_are_woken(syscall->workers))
+			break;
 	}
+	/* Who woke it before this is heard by the caller, who looks around after each wait. */
+	if (syscall->wakes)
+		workers_forget_wake(syscall->workers);
+	return (int)count;
+}
+
+static void syscall_wake(struct executor *executor)
+{
+	workers_wake(syscall_of(executor)->workers);
 }
 
 static void syscall_grow(struct executor *executor, unsigned count)
 {
 	workers_grow(syscall_of(executor)->workers, count);
+}
+
+/* A descriptor of the process is as it is: nobody here remembers it. */
+static void syscall_disown(struct executor *executor, int fd)
+{
+	(void)executor;
+	(void)fd;
 }
 
 static void syscall_free(struct executor *executor)
@@ -201,7 +218,9 @@ static const struct executor_ops syscall_ops = {
 	.timer = syscall_timer,
 	.cancel = syscall_cancel,
 	.wait = syscall_wait,
+	.wake = syscall_wake,
 	.grow = syscall_grow,
+	.disown = syscall_disown,
 	.now_ns = syscall_now_ns,
 	.free = syscall_free,
 };
@@ -226,6 +245,7 @@ int syscall_new(const struct executor_config *config, struct executor **ret_exec
 	syscall->base.ops = &syscall_ops;
 	syscall->base.kind = "syscall";
 	syscall->base.direct_files = config->files > 0;
+	syscall->wakes = config->wakes;
 	/* A pool's links are our own: all but timers, which are not in it. */
 	for (unsigned i = 0; i < IOBATCH_OP_COUNT; i++)
 		syscall->base.linkable[i] = !(op_table[i].facts & OP_IS_TIMER);

@@ -89,7 +89,8 @@ struct workers {
 	unsigned stalls;     /* how often that was so since nothing had to wait */
 	uint64_t again_ns;   /* the earliest of the workers' */
 	bool interrupts;
-	int *files; /* by the index of direct requests; -1 = empty */
+	int *files;        /* by the index of direct requests; -1 = empty */
+	atomic_bool woken; /* by anyone: the owner is not to wait */
 
 	/* Everybody's, under the lock. */
 	pthread_mutex_t lock;

@@ -375,7 +375,7 @@ unsigned workers_take(struct workers *workers, struct executor_completion *ret, 
 static void wait_for_ended(struct workers *workers, unsigned ops, uint64_t until_ns)
 {
 	pthread_mutex_lock(&workers->lock);
-	if (!workers->ended.first) {
+	if (!workers->ended.first && !workers_are_woken(workers)) {
 		workers->wake_at = ops;
 		workers_sleep(workers, until_ns);
 		workers->wake_at = 0;
@@ -390,7 +390,7 @@ unsigned workers_wait(struct workers *workers, struct executor_completion *ret, 
 	unsigned gather = workers->in_flight / 2;
 	uint64_t now_ns;
 
-	while (count == 0) {
+	while (count == 0 && !workers_are_woken(workers)) {
 		uint64_t wake_ns = earlier(until_ns, workers_due_ns(workers));
 
 		now_ns = workers_now_ns();
@@ -406,6 +406,26 @@ unsigned workers_wait(struct workers *workers, struct executor_completion *ret, 
 		count = workers_take(workers, ret, max);
 	}
 	return count;
+}
+
+void workers_wake(struct workers *workers)
+{
+	if (atomic_exchange(&workers->woken, true))
+		return;
+	/* Under the lock: the owner looks before it sleeps. */
+	pthread_mutex_lock(&workers->lock);
+	pthread_cond_signal(&workers->owner);
+	pthread_mutex_unlock(&workers->lock);
+}
+
+bool workers_are_woken(const struct workers *workers)
+{
+	return atomic_load(&workers->woken);
+}
+
+void workers_forget_wake(struct workers *workers)
+{
+	atomic_exchange(&workers->woken, false);
 }
 
 unsigned workers_in_flight(const struct workers *workers)

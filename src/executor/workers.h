@@ -5,8 +5,8 @@
  * on a ring: the failure of an op that breaks links (or -EBADF of any op), or a short read or
  * write, cancels what is behind it, and each op completes with its own result.
  *
- * A pool belongs to the thread that made it: all functions are that thread's. Everything is bounded
- * and allocated when the pool is made. It knows neither rings nor timers.
+ * A pool belongs to the thread that made it: all functions but workers_wake() are that thread's.
+ * Everything is bounded and allocated when the pool is made. It knows neither rings nor timers.
  */
 #ifndef EXECUTOR_WORKERS_H
 #define EXECUTOR_WORKERS_H
@@ -71,10 +71,17 @@ unsigned workers_take(struct workers *workers, struct executor_completion *ret, 
 
 /*
  * The same, but waits for a completion, at the longest until `until_ns` (UINT64_MAX = for ever, a
- * time that has passed = not at all). Returns 0 at the end of that time only.
+ * time that has passed = not at all). Returns 0 at the end of that time, or when it was woken.
  */
 unsigned workers_wait(struct workers *workers, struct executor_completion *ret, unsigned max,
                       uint64_t until_ns);
+
+/*
+ * Ends the workers_wait() that goes on, and those to come until that is forgotten. From any thread.
+ */
+void workers_wake(struct workers *workers);
+bool workers_are_woken(const struct workers *workers);
+void workers_forget_wake(struct workers *workers);
 
 /*
  * When workers_take() should be called although nothing may have completed: an op waits whose

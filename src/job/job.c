@@ -98,53 +98,94 @@ static char *stem(const char *file)
 	return strndup(name, dot && dot != name ? (size_t)(dot - name) : strlen(name));
 }
 
-int job_load(const char *file, const char *const *sets, struct job **ret_job, char **ret_error)
+/* From the job's tree on. */
+static int load_tree(struct job *job, const char *const *sets, char **ret_error)
 {
-	struct report report = {.file = file};
-	struct job *job = calloc(1, sizeof(*job));
-	char *text = NULL;
-	size_t length;
-	int err = -ENOMEM;
+	struct report report = {.file = job->file, .root = job->tree};
+	const char *name;
+	int err = apply_sets(job->tree, sets, ret_error);
 
-	*ret_error = NULL;
+	if (err)
+		return err;
+	err = schema_new(convert_keys, &job->schema);
+	if (!err)
+		err = load_raw(&report, job->schema, &job->raw);
+	if (!err)
+		err = convert_job(&report, job->raw, job);
+	if (report.message)
+		*ret_error = report.message;
+	if (err)
+		return err;
+	name = tree_find(job->tree, "job", NULL) ? values_text(&report, "job") : NULL;
+	job->name = name ? strdup(name) : stem(job->file);
+	return job->name ? 0 : -ENOMEM;
+}
+
+static struct job *job_new(const char *file)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
 	if (!job)
-		return -ENOMEM;
+		return NULL;
 	job->list_fd = -1;
 	job->count_fd = -1;
 	job->file = strdup(file);
-	if (!job->file)
-		goto out;
-	err = read_file(file, &text, &length, ret_error);
-	if (err)
-		goto out;
-	err = tree_parse(file, text, length, &job->tree, ret_error);
-	if (err)
-		goto out;
-	err = apply_sets(job->tree, sets, ret_error);
-	if (err)
-		goto out;
-	report.root = job->tree;
-	err = schema_new(&job->schema);
-	if (err)
-		goto out;
-	err = load_raw(&report, job->schema, &job->raw);
-	if (err)
-		goto out;
-	err = convert_job(&report, job->raw, job);
-	if (err)
-		goto out;
-	job->name = job->raw->job ? strdup(job->raw->job) : stem(file);
-	err = job->name ? 0 : -ENOMEM;
-out:
-	free(text);
-	if (report.message)
-		*ret_error = report.message;
+	if (!job->file) {
+		free(job);
+		return NULL;
+	}
+	return job;
+}
+
+/* Frees the job that could not be loaded. */
+static int finish_load(struct job *job, int err, struct job **ret_job)
+{
 	if (err) {
 		job_free(job);
 		return err;
 	}
 	*ret_job = job;
 	return 0;
+}
+
+int job_load(const char *file, const char *const *sets, struct job **ret_job, char **ret_error)
+{
+	struct job *job = job_new(file);
+	char *text = NULL;
+	size_t length;
+	int err;
+
+	*ret_error = NULL;
+	if (!job)
+		return -ENOMEM;
+	err = read_file(file, &text, &length, ret_error);
+	if (!err)
+		err = tree_parse(file, text, length, &job->tree, ret_error);
+	free(text);
+	if (!err)
+		err = load_tree(job, sets, ret_error);
+	return finish_load(job, err, ret_job);
+}
+
+int job_load_tree(struct tree_node *tree, const char *const *sets, struct job **ret_job,
+                  char **ret_error)
+{
+	struct job *job = job_new("job");
+
+	*ret_error = NULL;
+	if (!job) {
+		tree_free(tree);
+		return -ENOMEM;
+	}
+	job->tree = tree;
+	return finish_load(job, load_tree(job, sets, ret_error), ret_job);
+}
+
+int job_print(const struct job *job, char **ret_text)
+{
+	size_t length;
+
+	return tree_print(job->tree, ret_text, &length);
 }
 
 void job_free(struct job *job)
@@ -159,9 +200,8 @@ void job_free(struct job *job)
 		load_free(job->schema, job->raw);
 	schema_free(job->schema);
 	tree_free(job->tree);
-	free(job->include);
-	free(job->exclude);
-	free(job->ops);
+	lists_free(&job->lists);
+	free(job->steps.ops);
 	free(job->name);
 	free(job->file);
 	free(job);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A job: a validated description of a run, loaded from a YAML file. Loading looks at nothing but
- * the file; the sources and processors that it describes are made by the two functions at the end.
- * Relative paths in a job are relative to the current directory.
+ * A job: a validated description of a run, loaded from a YAML file or from the tree that a command
+ * has put together. Loading looks at nothing but the file and, for names of users and groups, the
+ * machine's databases; the sources and processors that it describes are made by functions of their
+ * own. Relative paths in a job are relative to the current directory.
  *
  * Every error is one line that says where, what and if possible what to do. The terminal and the
  * command line are not known here.
@@ -10,41 +11,83 @@
 #ifndef JOB_JOB_H
 #define JOB_JOB_H
 
+#include "job/values.h"
+
 #include <iobatch.h>
 
-struct raw_job;
+struct raw_mapping;
 struct schema;
 struct tree_node;
 
+/* In the order of the tables in sources.c and processors.c. */
 enum job_source {
 	JOB_SOURCE_WALK,
 	JOB_SOURCE_GLOB,
 	JOB_SOURCE_LIST,
 	JOB_SOURCE_RANGE,
+	JOB_SOURCE_MANIFEST,
+	JOB_SOURCE_SERIES,
+	JOB_SOURCE_COUNT,
 };
 
 enum job_processor {
-	JOB_PROCESSOR_HASH,
 	JOB_PROCESSOR_COPY,
+	JOB_PROCESSOR_MOVE,
+	JOB_PROCESSOR_HASH,
+	JOB_PROCESSOR_VERIFY,
+	JOB_PROCESSOR_COMPARE,
+	JOB_PROCESSOR_REMOVE,
 	JOB_PROCESSOR_READ,
-	JOB_PROCESSOR_NOP,
+	JOB_PROCESSOR_FILL,
+	JOB_PROCESSOR_STAT,
+	JOB_PROCESSOR_SET,
+	JOB_PROCESSOR_RENAME,
 	JOB_PROCESSOR_STEPS,
+	JOB_PROCESSOR_NOP,
+	JOB_PROCESSOR_COUNT,
+};
+
+struct job_glob {
+	const char *pattern;
+};
+
+struct job_list {
+	struct iobatch_list_options options; /* `fd` when it is opened */
+	const char *file;                    /* "-" = standard input; or NULL: */
+	const char *const *names;            /* the names themselves */
+};
+
+struct job_manifest {
+	struct iobatch_manifest_options options; /* `fd` when it is opened */
+	const char *file;                        /* "-" = standard input */
+};
+
+struct job_steps {
+	struct iobatch_op *ops;
+	unsigned count;
 };
 
 struct job {
 	char *name;
 	enum job_source source;
 	struct iobatch_walk_options walk;
+	struct job_glob glob;
+	struct job_list list;
 	struct iobatch_range_options range;
-	const char *glob_pattern;
-	const char *list_file; /* "-" = standard input */
-	char list_separator;
+	struct job_manifest manifest;
+	struct iobatch_series_options series;
 	enum job_processor processor;
+	struct iobatch_copy_options copy; /* of a move as well */
 	struct iobatch_hash_options hash;
-	struct iobatch_copy_options copy;
+	struct iobatch_verify_options verify;
+	struct iobatch_compare_options compare;
+	struct iobatch_remove_options remove;
 	struct iobatch_read_options read;
-	struct iobatch_op *ops; /* of steps */
-	unsigned op_count;
+	struct iobatch_fill_options fill;
+	struct iobatch_stat_options stat;
+	struct iobatch_set_options set;
+	struct iobatch_rename_options rename;
+	struct job_steps steps;
 	struct iobatch_options options; /* `simulation` points to the next member or is NULL */
 	struct iobatch_simulation simulation;
 
@@ -52,11 +95,11 @@ struct job {
 	char *file;
 	struct tree_node *tree;
 	struct schema *schema;
-	struct raw_job *raw;
-	const char **include;
-	const char **exclude;
-	int list_fd;  /* -1: none that is ours */
-	int count_fd; /* the same list, opened once more to be counted; or -1 */
+	struct raw_mapping *raw;
+	struct lists lists;
+	const char *walked[3]; /* the roots of a walk that a processor implies */
+	int list_fd;           /* -1: none that is ours */
+	int count_fd;          /* the same list, opened once more to be counted; or -1 */
 };
 
 /*
@@ -65,22 +108,44 @@ struct job {
  * for it.
  */
 int job_load(const char *file, const char *const *sets, struct job **ret_job, char **ret_error);
+/* The same for a job that is a tree, which is the job's from then on, or is freed. */
+int job_load_tree(struct tree_node *tree, const char *const *sets, struct job **ret_job,
+                  char **ret_error);
 void job_free(struct job *job);
+
+/* The job as YAML, with what --set and commands have put into it; to be freed. */
+int job_print(const struct job *job, char **ret_text);
 
 /*
  * Open what the job describes. The source and the processor are the caller's, to be freed before
- * the job. A copy that overlaps what it copies is refused with the source. On failure *ret_error is
- * as with job_load().
+ * the job. What would destroy more than can be meant is refused with the source: a copy that
+ * overlaps what it copies (overlap.h), the removal of a whole file system (guard.h). On failure
+ * *ret_error is as with job_load().
  */
 int job_open_source(struct job *job, struct iobatch_source **ret_source, char **ret_error);
 /* The same items once more, to be counted meanwhile. -ENOTSUP when they can be had only once. */
 int job_open_count(struct job *job, struct iobatch_source **ret_source);
 int job_new_processor(struct job *job, struct iobatch_processor **ret_processor, char **ret_error);
 
+/* For people: the kind of source and the name of where the items come from. */
+const char *job_source_word(const struct job *job);
+const char *job_source_name(const struct job *job);
+/* The kind of processor, and the file or directory that it makes: NULL, or "to" or "into" it. */
+const char *job_processor_word(const struct job *job);
+const char *job_output(const struct job *job, const char **ret_preposition);
+/* Whether the processor writes lines to standard output, and those of what has failed too. */
+bool job_reports_to_stdout(const struct job *job);
+bool job_reports_failures(const struct job *job);
+/* Why a place of the source was left out (a negative errno), and what that means for the rest. */
+const char *job_source_error(const struct job *job, int error);
+const char *job_left_out(const struct job *job);
+
 /*
  * Places what iobatch_run() has refused, "OPTION what is wrong", at the key of that option:
  * *ret_error is the whole line, to be freed, or NULL.
  */
 void job_explain(const struct job *job, const char *message, char **ret_error);
+/* The same for the error with which the source has ended a run, at `path` or NULL. */
+void job_explain_source(const struct job *job, int error, const char *path, char **ret_error);
 
 #endif

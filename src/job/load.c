@@ -5,6 +5,7 @@
  */
 #include "job/load.h"
 
+#include "job/nearest.h"
 #include "job/report.h"
 #include "job/schema.h"
 #include "job/tree.h"
@@ -73,7 +74,7 @@ static void extend(char **path, const char *key)
 static char *trace_path(const struct trace *trace, unsigned skip, const struct schema *schema,
                         const cyaml_schema_value_t **ret_value)
 {
-	const cyaml_schema_value_t *value = &schema->root;
+	const cyaml_schema_value_t *value = schema_root(schema);
 	char *path = strdup("");
 
 	for (unsigned i = trace->count; path && i-- > skip;) {
@@ -97,37 +98,10 @@ static char *trace_path(const struct trace *trace, unsigned skip, const struct s
 	return path;
 }
 
-/* The number of edits that make one word of the other, for words of a key's length. */
-static unsigned distance(const char *a, const char *b)
-{
-	size_t length = strlen(b);
-	unsigned row[64];
-
-	if (length >= sizeof(row) / sizeof(row[0]))
-		return UINT32_MAX;
-	for (unsigned i = 0; i <= length; i++)
-		row[i] = i;
-	for (unsigned line = 1; *a; a++, line++) {
-		unsigned diagonal = row[0];
-
-		row[0] = line;
-		for (size_t i = 0; i < length; i++) {
-			unsigned changed = diagonal + (*a != b[i]);
-			unsigned added = row[i] + 1, removed = row[i + 1] + 1;
-
-			diagonal = row[i + 1];
-			row[i + 1] = added < removed ? added : removed;
-			if (changed < row[i + 1])
-				row[i + 1] = changed;
-		}
-	}
-	return row[length];
-}
-
 /* "a, b, c" of the keys or words that a schema allows, to be freed; and the one next to `word`. */
 static char *allowed(const cyaml_schema_value_t *value, const char *word, const char **ret_near)
 {
-	unsigned best = 3; /* what is further away is not meant */
+	unsigned best = NEAREST_EDITS_MAX + 1;
 	char *list = strdup("");
 
 	*ret_near = NULL;
@@ -142,8 +116,8 @@ static char *allowed(const cyaml_schema_value_t *value, const char *word, const 
 			                                    : NULL;
 		if (!name)
 			break;
-		if (distance(word, name) < best) {
-			best = distance(word, name);
+		if (nearest_distance(word, name) < best) {
+			best = nearest_distance(word, name);
 			*ret_near = name;
 		}
 		if (asprintf(&longer, "%s%s%s", list, separator, name) < 0)
@@ -283,7 +257,7 @@ static cyaml_config_t config_for(struct trace *trace)
 	};
 }
 
-int load_raw(struct report *report, const struct schema *schema, struct raw_job **ret_raw)
+int load_raw(struct report *report, const struct schema *schema, struct raw_mapping **ret_raw)
 {
 	struct trace *trace = calloc(1, sizeof(*trace));
 	cyaml_config_t config = config_for(trace);
@@ -298,7 +272,8 @@ int load_raw(struct report *report, const struct schema *schema, struct raw_job 
 	err = tree_emit(report->root, &text, &length);
 	if (err)
 		goto out;
-	wrong = cyaml_load_data((const uint8_t *)text, length, &config, &schema->root, &data, NULL);
+	wrong = cyaml_load_data((const uint8_t *)text, length, &config, schema_root(schema), &data,
+	                        NULL);
 	if (wrong == CYAML_ERR_OOM) {
 		err = -ENOMEM;
 	} else if (wrong != CYAML_OK) {
@@ -313,11 +288,11 @@ out:
 	return err;
 }
 
-void load_free(const struct schema *schema, struct raw_job *raw)
+void load_free(const struct schema *schema, struct raw_mapping *raw)
 {
 	cyaml_config_t config = config_for(NULL);
 
 	config.log_fn = NULL;
 	if (raw)
-		cyaml_free(&config, &schema->root, raw, 0);
+		cyaml_free(&config, schema_root(schema), raw, 0);
 }

@@ -7,12 +7,12 @@
 #ifndef JOB_LOAD_H
 #define JOB_LOAD_H
 
-struct raw_job;
+struct raw_mapping;
 struct report;
 struct schema;
 
 /* Loads report->root. -EINVAL: the report says what is wrong. */
-int load_raw(struct report *report, const struct schema *schema, struct raw_job **ret_raw);
-void load_free(const struct schema *schema, struct raw_job *raw);
+int load_raw(struct report *report, const struct schema *schema, struct raw_mapping **ret_raw);
+void load_free(const struct schema *schema, struct raw_mapping *raw);
 
 #endif

@@ -36,6 +36,15 @@ static const struct unit duration_units[] = {
 	{"ns", 1}, {"us", 1000}, {"ms", 1000 * 1000}, {"s", 1000 * 1000 * 1000}, {NULL, 0},
 };
 
+static const struct unit age_units[] = {
+	{"s", 1000},
+	{"m", 60 * 1000},
+	{"h", 3600 * 1000},
+	{"d", 24 * 3600 * 1000},
+	{"w", 7 * 24 * 3600 * 1000},
+	{NULL, 0},
+};
+
 static const struct unit no_units[] = {{"", 1}, {NULL, 0}};
 
 /* Reads the digits of `base` at the beginning of `text`, of which there must be one at least. */
@@ -92,6 +101,15 @@ int number_parse_duration(const char *text, uint64_t *ret_duration_ns)
 		return 0;
 	}
 	return parse_with_unit(text, duration_units, ret_duration_ns);
+}
+
+int number_parse_age(const char *text, uint64_t *ret_age_ms)
+{
+	if (!strcmp(text, "0")) {
+		*ret_age_ms = 0;
+		return 0;
+	}
+	return parse_with_unit(text, age_units, ret_age_ms);
 }
 
 int number_parse_mode(const char *text, uint64_t *ret_mode)

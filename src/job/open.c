@@ -3,36 +3,83 @@
  * Makes the source and the processor that a job describes: see job.h. What cannot be opened is an
  * error of the key that names it.
  */
-#include "job/job.h"
-
+#include "job/guard.h"
+#include "job/kinds.h"
 #include "job/overlap.h"
 #include "job/report.h"
+#include "job/roots.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-static int open_list(struct job *job, struct iobatch_source **ret_source)
+static const char *text_at(const struct job *job, size_t offset)
 {
-	struct stat status;
-	int fd = STDIN_FILENO;
+	const char *text;
 
-	if (strcmp(job->list_file, "-")) {
-		fd = open(job->list_file, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			return -errno;
-		if (job->list_fd >= 0)
-			close(job->list_fd);
-		job->list_fd = fd;
-	}
-	/* It can be opened, and each read of it fails. */
-	if (!fstat(fd, &status) && S_ISDIR(status.st_mode))
-		return -EISDIR;
-	return iobatch_source_list(fd, job->list_separator, ret_source);
+	memcpy(&text, (const char *)job + offset, sizeof(text));
+	return text;
+}
+
+const char *job_source_word(const struct job *job)
+{
+	return source_kinds[job->source].key;
+}
+
+const char *job_source_name(const struct job *job)
+{
+	const char *one[2];
+
+	if (job->source == JOB_SOURCE_WALK)
+		return *roots_of(job, one);
+	if (job->source == JOB_SOURCE_LIST && !job->list.file)
+		return job->list.names ? *job->list.names : "";
+	return text_at(job, source_kinds[job->source].name);
+}
+
+const char *job_processor_word(const struct job *job)
+{
+	return processor_kinds[job->processor].key;
+}
+
+const char *job_output(const struct job *job, const char **ret_preposition)
+{
+	const struct processor_kind *kind = &processor_kinds[job->processor];
+
+	*ret_preposition = kind->preposition;
+	return kind->name_key ? text_at(job, kind->name) : NULL;
+}
+
+bool job_reports_to_stdout(const struct job *job)
+{
+	const char *preposition, *output = job_output(job, &preposition);
+
+	return output && !strcmp(output, "-") && !strcmp(preposition, "into");
+}
+
+bool job_reports_failures(const struct job *job)
+{
+	return processor_kinds[job->processor].needs & KIND_REPORTS && job_reports_to_stdout(job);
+}
+
+const char *job_left_out(const struct job *job)
+{
+	if (job->source != JOB_SOURCE_WALK)
+		return "left out";
+	if (processor_kinds[job->processor].needs & KIND_REMOVES)
+		return "left out, with all in it; the directories above it stay";
+	return "left out, with all in it";
+}
+
+const char *job_source_error(const struct job *job, int error)
+{
+	if (job->source == JOB_SOURCE_MANIFEST && error == -EBADMSG)
+		return "not a line of a manifest";
+	if (error == -EXDEV)
+		return "leads out of the root, or is not below it";
+	return strerror(-error);
 }
 
 /* Says why what `key` names cannot be had; `name` is its value, `remedy` follows the reason. */
@@ -46,92 +93,99 @@ static int fail(const struct job *job, const char *key, const char *name, const 
 	return err;
 }
 
+/* A walk does not say which of its roots it is: the first that cannot be had for that reason. */
+static int fail_walk(const struct job *job, int err, char **ret_error)
+{
+	const char *one[2];
+	const char *const *roots = roots_of(job, one);
+	char key[64];
+	size_t found = 0;
+
+	for (size_t i = 0; roots[i]; i++) {
+		struct stat stat_;
+
+		if ((job->walk.no_follow ? lstat : stat)(roots[i], &stat_) && errno == -err) {
+			found = i;
+			break;
+		}
+	}
+	roots_key(job, found, key, sizeof(key));
+	return fail(job, key, roots[found], "", err, ret_error);
+}
+
+static int fail_source(const struct job *job, int err, char **ret_error)
+{
+	const struct source_kind *kind = &source_kinds[job->source];
+	const char *root = job->source == JOB_SOURCE_LIST       ? job->list.options.root
+	                   : job->source == JOB_SOURCE_MANIFEST ? job->manifest.options.root
+	                                                        : NULL;
+	struct stat stat_;
+	char key[64];
+
+	if (job->source == JOB_SOURCE_WALK)
+		return fail_walk(job, err, ret_error);
+	/* Of the two things that are opened for a list, the root is the one that is looked at. */
+	if (root && (stat(root, &stat_) ? errno == -err : err == -ENOTDIR)) {
+		snprintf(key, sizeof(key), "items.%s.root", kind->key);
+		return fail(job, key, root, "", err, ret_error);
+	}
+	snprintf(key, sizeof(key), "items.%s.%s", kind->key, kind->name_key);
+	return fail(job, key, job_source_name(job), "", err, ret_error);
+}
+
 int job_open_source(struct job *job, struct iobatch_source **ret_source, char **ret_error)
 {
 	struct report report = {.file = job->file, .root = job->tree};
-	const char *key = "items", *name = "";
-	int err = overlap_check(&report, job);
+	int err = guard_check(&report, job);
 
+	if (!err)
+		err = overlap_check(&report, job);
 	*ret_error = report.message;
 	if (err)
 		return err;
-	err = -EINVAL;
-	switch (job->source) {
-	case JOB_SOURCE_WALK:
-		key = "items.walk.root";
-		name = job->walk.root;
-		err = iobatch_source_walk(&job->walk, ret_source);
-		break;
-	case JOB_SOURCE_GLOB:
-		key = "items.glob.pattern";
-		name = job->glob_pattern;
-		err = iobatch_source_glob(job->glob_pattern, ret_source);
-		break;
-	case JOB_SOURCE_LIST:
-		key = "items.list.file";
-		name = job->list_file;
-		err = open_list(job, ret_source);
-		break;
-	case JOB_SOURCE_RANGE:
-		key = "items.range.path";
-		name = job->range.path;
-		err = iobatch_source_range(&job->range, ret_source);
-		break;
-	}
-	return err ? fail(job, key, name, "", err, ret_error) : 0;
+	err = source_kinds[job->source].open(job, false, ret_source);
+	return err ? fail_source(job, err, ret_error) : 0;
 }
 
 int job_open_count(struct job *job, struct iobatch_source **ret_source)
 {
-	struct stat status;
-
-	if (job->source == JOB_SOURCE_WALK)
-		return iobatch_source_walk(&job->walk, ret_source);
-	/* A pipe's names are gone when they were counted. */
-	if (job->source != JOB_SOURCE_LIST || job->count_fd >= 0 || !strcmp(job->list_file, "-") ||
-	    stat(job->list_file, &status) < 0 || !S_ISREG(status.st_mode))
-		return -ENOTSUP;
-	job->count_fd = open(job->list_file, O_RDONLY | O_CLOEXEC);
-	if (job->count_fd < 0)
-		return -errno;
-	return iobatch_source_list(job->count_fd, job->list_separator, ret_source);
+	return source_kinds[job->source].open(job, true, ret_source);
 }
 
 int job_new_processor(struct job *job, struct iobatch_processor **ret_processor, char **ret_error)
 {
 	static const char missing[] = "; the directory that it is to stand in must exist";
-	const char *key = "processor", *name = "";
-	int err = -EINVAL;
+	const struct processor_kind *kind = &processor_kinds[job->processor];
+	const char *preposition, *output = job_output(job, &preposition);
+	int err = kind->make(job, ret_processor);
+	char key[64];
 
 	*ret_error = NULL;
-	switch (job->processor) {
-	case JOB_PROCESSOR_HASH:
-		key = job->hash.manifest ? "processor.hash.manifest" : "processor.hash";
-		name = job->hash.manifest ? job->hash.manifest : "hash";
-		err = iobatch_hash_new(&job->hash, ret_processor);
-		break;
-	case JOB_PROCESSOR_COPY:
-		key = "processor.copy.destination";
-		name = job->copy.destination;
-		err = iobatch_copy_new(&job->copy, ret_processor);
-		break;
-	case JOB_PROCESSOR_READ:
-		key = "processor.read";
-		name = "read";
-		err = iobatch_read_new(&job->read, ret_processor);
-		break;
-	case JOB_PROCESSOR_NOP:
-		key = "processor.nop";
-		name = "nop";
-		err = iobatch_nop_new(ret_processor);
-		break;
-	case JOB_PROCESSOR_STEPS:
-		key = "processor.steps";
-		name = "steps";
-		err = iobatch_steps_new(job->ops, job->op_count, ret_processor, NULL, NULL);
-		break;
-	}
-	return err ? fail(job, key, name, err == -ENOENT ? missing : "", err, ret_error) : 0;
+	if (!err)
+		return 0;
+	snprintf(key, sizeof(key), "processor.%s%s%s", kind->key, output ? "." : "",
+	         output ? kind->name_key : "");
+	return fail(job, key, output ? output : kind->key, err == -ENOENT && output ? missing : "",
+	            err, ret_error);
+}
+
+void job_explain_source(const struct job *job, int error, const char *path, char **ret_error)
+{
+	const struct source_kind *kind = &source_kinds[job->source];
+	struct report report = {.file = job->file, .root = job->tree};
+	const char *name = job_source_name(job);
+	char key[64];
+
+	*ret_error = NULL;
+	snprintf(key, sizeof(key), "items.%s.%s", kind->key, kind->name_key);
+	if (error == -EXDEV && path)
+		report_error(&report, key, "%s: %s leads out of the root, or is not below it", name,
+		             path);
+	else if (error == -EBADMSG)
+		report_error(&report, key, "%s: no line of it is one of a manifest", name);
+	else
+		report_error(&report, key, "%s: %s", name, strerror(-error));
+	*ret_error = report.message;
 }
 
 void job_explain(const struct job *job, const char *message, char **ret_error)

@@ -10,9 +10,10 @@ struct job;
 struct report;
 
 /*
- * Refuses a copy whose destination is the walk's root, lies in it or holds it, by whatever names
- * and links. Only looks. -EINVAL: the report says how they overlap. What cannot be looked at is no
- * overlap: opening it will tell why.
+ * Refuses a copy or a move whose destination lies in a root of the walk, or that would put a root
+ * to where a root is or to a directory that holds one; by whatever names and links. Only looks.
+ * -EINVAL: the report says how they overlap. What cannot be looked at is no overlap: opening it
+ * will tell why.
  */
 int overlap_check(struct report *report, const struct job *job);
 

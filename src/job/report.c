@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "job.yaml:12: key: what" or "--set key: what", with the key only where it says more. */
+/*
+ * "job.yaml:12: key: what", "--set key: what" or "--option: what", with the key only where it says
+ * more.
+ */
 static char *place(const struct report *report, const char *path, const char *what)
 {
 	const struct tree_node *node = NULL;
@@ -18,7 +21,10 @@ static char *place(const struct report *report, const char *path, const char *wh
 	int length;
 
 	tree_find(report->root, path, (struct tree_node **)&node);
-	if (node->set && !strcmp(node->set, path))
+	if (node->argument && !node->set)
+		length = asprintf(&whole, "%s%s%s", node->argument, *node->argument ? ": " : "",
+		                  what);
+	else if (node->set && !strcmp(node->set, path))
 		length = asprintf(&whole, "--set %s: %s", path, what);
 	else if (node->set)
 		length = asprintf(&whole, "--set %s: %s: %s", node->set, path, what);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The schema of a job file: see schema.h. To add a key: a member in schema.h and a line here. */
+/*
+ * Tables of keys as schemas of libcyaml: see schema.h. What a schema consists of hangs in one list
+ * and is freed with it.
+ */
 #include "job/schema.h"
 
 #include <assert.h>
@@ -7,277 +10,216 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REQUIRED CYAML_FLAG_DEFAULT
-#define OPTIONAL CYAML_FLAG_OPTIONAL
-#define STRICT (CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT)
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define STEPS_MAX 128u
 
-/* A text that must not be empty. */
-#define TEXT(key, flags, type, member) \
-	CYAML_FIELD_STRING_PTR(key, flags, type, member, 1, CYAML_UNLIMITED)
-#define WORDS(key, type, member, words) \
-	CYAML_FIELD_ENUM(key, STRICT, type, member, words, COUNT(words))
-
-/* libcyaml's own booleans take every unknown word for true. */
-static const cyaml_strval_t booleans[] = {{"false", 0}, {"true", 1}, {"no", 0}, {"yes", 1}};
-
-static const cyaml_strval_t types[] = {
-	{"file", IOBATCH_TYPE_FILE},
-	{"directory", IOBATCH_TYPE_DIRECTORY},
-	{"symlink", IOBATCH_TYPE_SYMLINK},
-	{"other", IOBATCH_TYPE_OTHER},
+/* A piece of a schema's memory. */
+struct piece {
+	struct piece *next;
+	max_align_t memory[];
 };
 
-/* The first of each is the default. */
-static const cyaml_strval_t separators[] = {{"newline", 0}, {"nul", 1}};
-
-static const cyaml_strval_t orders[] = {
-	{"sequential", IOBATCH_ORDER_SEQUENTIAL},
-	{"random", IOBATCH_ORDER_RANDOM},
+struct schema {
+	cyaml_schema_value_t root;
+	struct piece *pieces;
 };
 
-static const cyaml_strval_t algorithms[] = {
-	{"xxh3", IOBATCH_HASH_XXH3_64},      {"xxh3-64", IOBATCH_HASH_XXH3_64},
-	{"xxh3-128", IOBATCH_HASH_XXH3_128}, {"sha256", IOBATCH_HASH_SHA256},
-	{"crc32c", IOBATCH_HASH_CRC32C},     {"blake2b", IOBATCH_HASH_BLAKE2B},
-};
+const struct iobatch_word keys_booleans[] = {
+	{"false", 0}, {"true", 1}, {"no", 0}, {"yes", 1}, {NULL, 0}};
+const struct iobatch_word keys_not[] = {
+	{"false", 1}, {"true", 0}, {"no", 1}, {"yes", 0}, {NULL, 0}};
 
-static const cyaml_strval_t executors[] = {
-	{"auto", IOBATCH_EXECUTOR_AUTO},
-	{"ring", IOBATCH_EXECUTOR_RING},
-	{"syscall", IOBATCH_EXECUTOR_SYSCALL},
-	{"simulated", IOBATCH_EXECUTOR_SIMULATED},
-};
-
-static const cyaml_strval_t guards[] = {
-	{"auto", IOBATCH_GUARDS_AUTO},
-	{"linked", IOBATCH_GUARDS_LINKED},
-	{"list", IOBATCH_GUARDS_LIST},
-};
-
-static const cyaml_strval_t lacks[] = {
-	{"submit_all", IOBATCH_WITHOUT_SUBMIT_ALL},
-	{"cqe_skip", IOBATCH_WITHOUT_CQE_SKIP},
-	{"etime_success", IOBATCH_WITHOUT_ETIME_SUCCESS},
-	{"direct_files", IOBATCH_WITHOUT_DIRECT_FILES},
-};
-
-static const cyaml_schema_value_t pattern = {
+static const cyaml_schema_value_t text_entry = {
 	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 1, CYAML_UNLIMITED),
 };
 
-static const cyaml_schema_field_t walk_fields[] = {
-	TEXT("root", REQUIRED, struct raw_walk, root),
-	CYAML_FIELD_FLAGS_PTR("types", STRICT, struct raw_walk, types, types, COUNT(types)),
-	CYAML_FIELD_SEQUENCE("include", CYAML_FLAG_POINTER | OPTIONAL, struct raw_walk, include,
-                             &pattern, 0, CYAML_UNLIMITED),
-	CYAML_FIELD_SEQUENCE("exclude", CYAML_FLAG_POINTER | OPTIONAL, struct raw_walk, exclude,
-                             &pattern, 0, CYAML_UNLIMITED),
-	TEXT("min_size", OPTIONAL, struct raw_walk, min_size),
-	TEXT("max_size", OPTIONAL, struct raw_walk, max_size),
-	CYAML_FIELD_END,
-};
-
-static const cyaml_schema_field_t glob_fields[] = {
-	TEXT("pattern", REQUIRED, struct raw_glob, pattern),
-	CYAML_FIELD_END,
-};
-
-static const cyaml_schema_field_t list_fields[] = {
-	TEXT("file", REQUIRED, struct raw_list, file),
-	WORDS("separator", struct raw_list, separator, separators),
-	CYAML_FIELD_END,
-};
-
-static const cyaml_schema_field_t range_fields[] = {
-	TEXT("path", REQUIRED, struct raw_range, path),
-	TEXT("block_size", OPTIONAL, struct raw_range, block_size),
-	TEXT("count", OPTIONAL, struct raw_range, count),
-	WORDS("order", struct raw_range, order, orders),
-	TEXT("seed", OPTIONAL, struct raw_range, seed),
-	WORDS("direct", struct raw_range, direct, booleans),
-	CYAML_FIELD_END,
-};
-
-static const cyaml_schema_field_t items_fields[] = {
-	CYAML_FIELD_MAPPING_PTR("walk", OPTIONAL, struct raw_items, walk, walk_fields),
-	CYAML_FIELD_MAPPING_PTR("glob", OPTIONAL, struct raw_items, glob, glob_fields),
-	CYAML_FIELD_MAPPING_PTR("list", OPTIONAL, struct raw_items, list, list_fields),
-	CYAML_FIELD_MAPPING_PTR("range", OPTIONAL, struct raw_items, range, range_fields),
-	CYAML_FIELD_END,
-};
-
-static const cyaml_schema_field_t hash_fields[] = {
-	WORDS("algorithm", struct raw_hash, algorithm, algorithms),
-	TEXT("manifest", OPTIONAL, struct raw_hash, manifest),
-	TEXT("block_size", OPTIONAL, struct raw_hash, block_size),
-	TEXT("depth", OPTIONAL, struct raw_hash, depth),
-	CYAML_FIELD_END,
-};
-
-static const cyaml_schema_field_t copy_fields[] = {
-	TEXT("destination", REQUIRED, struct raw_copy, destination),
-	TEXT("block_size", OPTIONAL, struct raw_copy, block_size),
-	TEXT("depth", OPTIONAL, struct raw_copy, depth),
-	CYAML_FIELD_END,
-};
-
-static const cyaml_schema_field_t read_fields[] = {
-	TEXT("block_size", OPTIONAL, struct raw_read, block_size),
-	TEXT("depth", OPTIONAL, struct raw_read, depth),
-	WORDS("direct", struct raw_read, direct, booleans),
-	CYAML_FIELD_END,
-};
-
-static const cyaml_schema_field_t nop_fields[] = {CYAML_FIELD_END};
-
-static const cyaml_schema_field_t simulation_fields[] = {
-	TEXT("seed", OPTIONAL, struct raw_simulation, seed),
-	TEXT("latency_min_us", OPTIONAL, struct raw_simulation, latency_min_us),
-	TEXT("latency_max_us", OPTIONAL, struct raw_simulation, latency_max_us),
-	TEXT("file_size", OPTIONAL, struct raw_simulation, file_size),
-	TEXT("error_permille", OPTIONAL, struct raw_simulation, error_permille),
-	TEXT("short_permille", OPTIONAL, struct raw_simulation, short_permille),
-	TEXT("late_permille", OPTIONAL, struct raw_simulation, late_permille),
-	TEXT("lost_permille", OPTIONAL, struct raw_simulation, lost_permille),
-	TEXT("submit_permille", OPTIONAL, struct raw_simulation, submit_permille),
-	CYAML_FIELD_FLAGS_PTR("without", STRICT, struct raw_simulation, without, lacks,
-                              COUNT(lacks)),
-	CYAML_FIELD_END,
-};
-
-static const cyaml_schema_field_t options_fields[] = {
-	TEXT("batch_size", OPTIONAL, struct raw_options, batch_size),
-	TEXT("max_concurrent", OPTIONAL, struct raw_options, max_concurrent),
-	TEXT("delay_ms", OPTIONAL, struct raw_options, delay_ms),
-	TEXT("timeout_ms", OPTIONAL, struct raw_options, timeout_ms),
-	WORDS("guards", struct raw_options, guards, guards),
-	TEXT("max_stuck", OPTIONAL, struct raw_options, max_stuck),
-	TEXT("stuck_grace_ms", OPTIONAL, struct raw_options, stuck_grace_ms),
-	TEXT("retries", OPTIONAL, struct raw_options, retries),
-	TEXT("backoff_ms", OPTIONAL, struct raw_options, backoff_ms),
-	TEXT("memory_limit", OPTIONAL, struct raw_options, memory_limit),
-	TEXT("rings", OPTIONAL, struct raw_options, rings),
-	WORDS("executor", struct raw_options, executor, executors),
-	TEXT("threads", OPTIONAL, struct raw_options, threads),
-	TEXT("path_ops_max", OPTIONAL, struct raw_options, path_ops_max),
-	WORDS("register_buffers", struct raw_options, register_buffers, booleans),
-	CYAML_FIELD_MAPPING_PTR("simulation", OPTIONAL, struct raw_options, simulation,
-                                simulation_fields),
-	CYAML_FIELD_END,
-};
-
-/* The schema of one argument of an op. */
-static int fill_argument(cyaml_schema_field_t *field, const struct iobatch_argument *argument,
-                         unsigned place)
+static void *take(struct schema *schema, size_t count, size_t size)
 {
-	cyaml_strval_t *words;
+	struct piece *piece = calloc(1, sizeof(*piece) + count * size);
+
+	if (!piece)
+		return NULL;
+	piece->next = schema->pieces;
+	schema->pieces = piece;
+	return piece->memory;
+}
+
+static int fill_words(struct schema *schema, cyaml_schema_value_t *value, enum cyaml_type type,
+                      const struct iobatch_word *words)
+{
+	cyaml_strval_t *strings;
 	unsigned count = 0;
 
-	field->key = argument->name;
-	field->data_offset = (uint32_t)(offsetof(struct raw_arguments, argument) +
-	                                place * sizeof(union raw_argument));
-	field->value.flags =
-		CYAML_FLAG_POINTER | CYAML_FLAG_STRICT | (argument->required ? REQUIRED : OPTIONAL);
-	if (argument->type != IOBATCH_ARGUMENT_FLAGS && argument->type != IOBATCH_ARGUMENT_WORD) {
-		field->value.type = CYAML_STRING;
-		field->value.data_size = sizeof(char);
-		field->value.string.min = 1;
-		field->value.string.max = CYAML_UNLIMITED;
-		return 0;
-	}
-	while (argument->words[count].name)
+	while (words[count].name)
 		count++;
-	words = calloc(count + 1u, sizeof(*words));
-	if (!words)
+	strings = take(schema, count, sizeof(*strings));
+	if (!strings)
 		return -ENOMEM;
 	for (unsigned i = 0; i < count; i++) {
-		words[i].str = argument->words[i].name;
-		words[i].val = (int64_t)argument->words[i].value;
+		strings[i].str = words[i].name;
+		strings[i].val = (int64_t)words[i].value;
 	}
-	field->value.type = argument->type == IOBATCH_ARGUMENT_FLAGS ? CYAML_FLAGS : CYAML_ENUM;
-	field->value.data_size = sizeof(uint64_t);
-	field->value.enumeration.strings = words;
-	field->value.enumeration.count = count;
+	value->type = type;
+	value->data_size = sizeof(uint64_t);
+	value->enumeration.strings = strings;
+	value->enumeration.count = count;
 	return 0;
 }
 
-static int fill_steps(struct schema *schema)
+static void fill_text(cyaml_schema_value_t *value)
 {
+	value->type = CYAML_STRING;
+	value->data_size = sizeof(char);
+	value->string.min = 1;
+	value->string.max = CYAML_UNLIMITED;
+}
+
+static void fill_sequence(cyaml_schema_field_t *field, const cyaml_schema_value_t *entry,
+                          unsigned min, unsigned max)
+{
+	field->value.type = CYAML_SEQUENCE;
+	field->value.data_size = entry->data_size;
+	if (entry->flags & CYAML_FLAG_POINTER)
+		field->value.data_size = sizeof(void *);
+	field->value.sequence.entry = entry;
+	field->value.sequence.min = min;
+	field->value.sequence.max = max;
+}
+
+/* The field at a place of a mapping, whose value is still to be filled. */
+static void fill_field(cyaml_schema_field_t *field, const char *name, unsigned place, bool required)
+{
+	assert(place < KEYS_MAX);
+	field->key = name;
+	field->data_offset = (uint32_t)(place * sizeof(struct raw_value));
+	field->count_offset = field->data_offset + (uint32_t)offsetof(struct raw_value, count);
+	field->count_size = sizeof(unsigned);
+	field->value.flags = CYAML_FLAG_POINTER | CYAML_FLAG_STRICT;
+	if (!required)
+		field->value.flags |= CYAML_FLAG_OPTIONAL;
+}
+
+static int fill_argument(struct schema *schema, cyaml_schema_field_t *field,
+                         const struct iobatch_argument *argument, unsigned place)
+{
+	fill_field(field, argument->name, place, argument->required);
+	if (argument->type == IOBATCH_ARGUMENT_FLAGS)
+		return fill_words(schema, &field->value, CYAML_FLAGS, argument->words);
+	if (argument->type == IOBATCH_ARGUMENT_WORD)
+		return fill_words(schema, &field->value, CYAML_ENUM, argument->words);
+	fill_text(&field->value);
+	return 0;
+}
+
+/* A step is a mapping of which one key, an op, is there. */
+static int fill_steps(struct schema *schema, cyaml_schema_field_t *steps)
+{
+	cyaml_schema_field_t *ops =
+		take(schema, IOBATCH_OP_COUNT + 1, sizeof(cyaml_schema_field_t));
+	cyaml_schema_value_t *step = take(schema, 1, sizeof(*step));
+
+	if (!ops || !step)
+		return -ENOMEM;
 	for (unsigned opcode = 0; opcode < IOBATCH_OP_COUNT; opcode++) {
 		const struct iobatch_op_info *info = iobatch_op_info(opcode);
-		cyaml_schema_field_t *field = &schema->step_fields[opcode];
+		cyaml_schema_field_t *fields =
+			take(schema, KEYS_MAX + 1, sizeof(cyaml_schema_field_t));
 
-		field->key = info->name;
-		field->data_offset = (uint32_t)(offsetof(struct raw_step, op) +
-		                                opcode * sizeof(struct raw_arguments *));
-		field->value.type = CYAML_MAPPING;
-		field->value.flags = CYAML_FLAG_POINTER | OPTIONAL;
-		field->value.data_size = sizeof(struct raw_arguments);
-		field->value.mapping.fields = schema->argument_fields[opcode];
-		for (unsigned i = 0; info->arguments && info->arguments[i].name; i++) {
-			assert(i < SCHEMA_ARGUMENTS_MAX);
-			if (fill_argument(&schema->argument_fields[opcode][i], &info->arguments[i],
-			                  i))
+		if (!fields)
+			return -ENOMEM;
+		for (unsigned i = 0; info->arguments && info->arguments[i].name; i++)
+			if (fill_argument(schema, &fields[i], &info->arguments[i], i))
 				return -ENOMEM;
-		}
+		ops[opcode].key = info->name;
+		ops[opcode].data_offset = (uint32_t)(opcode * sizeof(struct raw_mapping *));
+		ops[opcode].value = (cyaml_schema_value_t){CYAML_VALUE_MAPPING(
+			CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_mapping, fields)};
 	}
+	*step = (cyaml_schema_value_t){
+		CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_step, ops)};
+	fill_sequence(steps, step, 1, STEPS_MAX);
 	return 0;
 }
 
-int schema_new(struct schema **ret_schema)
+static int fill_mapping(struct schema *schema, cyaml_schema_value_t *value, const struct key *keys);
+
+static int fill_key(struct schema *schema, cyaml_schema_field_t *field, const struct key *key,
+                    unsigned place)
+{
+	fill_field(field, key->name, place, key->required);
+	switch (key->kind) {
+	case KEY_TEXTS:
+		fill_sequence(field, &text_entry, 0, CYAML_UNLIMITED);
+		return 0;
+	case KEY_WORDS:
+		return fill_words(schema, &field->value, CYAML_FLAGS, key->words);
+	case KEY_WORD:
+	case KEY_BIT:
+		return fill_words(schema, &field->value, CYAML_ENUM, key->words);
+	case KEY_MAPPING:
+		return fill_mapping(schema, &field->value, key->keys);
+	case KEY_STEPS:
+		return fill_steps(schema, field);
+	default:
+		fill_text(&field->value);
+		return 0;
+	}
+}
+
+/* Tables are as deep as they are: two or three levels. */
+static int fill_mapping(struct schema *schema, cyaml_schema_value_t *value, const struct key *keys)
+{
+	cyaml_schema_field_t *fields = take(schema, KEYS_MAX + 1, sizeof(*fields));
+
+	if (!fields)
+		return -ENOMEM;
+	for (unsigned i = 0; keys[i].name; i++)
+		if (fill_key(schema, &fields[i], &keys[i], i))
+			return -ENOMEM;
+	value->type = CYAML_MAPPING;
+	value->flags |= CYAML_FLAG_POINTER;
+	value->data_size = sizeof(struct raw_mapping);
+	value->mapping.fields = fields;
+	return 0;
+}
+
+int schema_new(const struct key *keys, struct schema **ret_schema)
 {
 	struct schema *schema = calloc(1, sizeof(*schema));
 
 	if (!schema)
 		return -ENOMEM;
-	if (fill_steps(schema)) {
+	if (fill_mapping(schema, &schema->root, keys)) {
 		schema_free(schema);
 		return -ENOMEM;
 	}
-	schema->step = (cyaml_schema_value_t){
-		CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_step, schema->step_fields),
-	};
-
-	const cyaml_schema_field_t processor_fields[] = {
-		CYAML_FIELD_MAPPING_PTR("hash", OPTIONAL, struct raw_processor, hash, hash_fields),
-		CYAML_FIELD_MAPPING_PTR("copy", OPTIONAL, struct raw_processor, copy, copy_fields),
-		CYAML_FIELD_MAPPING_PTR("read", OPTIONAL, struct raw_processor, read, read_fields),
-		CYAML_FIELD_MAPPING_PTR("nop", OPTIONAL, struct raw_processor, nop, nop_fields),
-		CYAML_FIELD_SEQUENCE("steps", CYAML_FLAG_POINTER | OPTIONAL, struct raw_processor,
-	                             steps, &schema->step, 1, 128),
-		CYAML_FIELD_END,
-	};
-	const cyaml_schema_field_t root_fields[] = {
-		TEXT("job", OPTIONAL, struct raw_job, job),
-		CYAML_FIELD_MAPPING_PTR("items", REQUIRED, struct raw_job, items, items_fields),
-		CYAML_FIELD_MAPPING_PTR("processor", REQUIRED, struct raw_job, processor,
-	                                schema->processor_fields),
-		CYAML_FIELD_MAPPING_PTR("options", OPTIONAL, struct raw_job, options,
-	                                options_fields),
-		CYAML_FIELD_END,
-	};
-
-	_Static_assert(sizeof(processor_fields) == sizeof(schema->processor_fields), "processors");
-	_Static_assert(sizeof(root_fields) == sizeof(schema->root_fields), "keys of a job");
-	memcpy(schema->processor_fields, processor_fields, sizeof(processor_fields));
-	memcpy(schema->root_fields, root_fields, sizeof(root_fields));
-	schema->root = (cyaml_schema_value_t){
-		CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_job, schema->root_fields),
-	};
 	*ret_schema = schema;
 	return 0;
+}
+
+const cyaml_schema_value_t *schema_root(const struct schema *schema)
+{
+	return &schema->root;
 }
 
 void schema_free(struct schema *schema)
 {
 	if (!schema)
 		return;
-	for (unsigned opcode = 0; opcode < IOBATCH_OP_COUNT; opcode++) {
-		for (cyaml_schema_field_t *field = schema->argument_fields[opcode]; field->key;
-		     field++)
-			if (field->value.type == CYAML_FLAGS || field->value.type == CYAML_ENUM)
-				free((void *)field->value.enumeration.strings);
+	while (schema->pieces) {
+		struct piece *piece = schema->pieces;
+
+		schema->pieces = piece->next;
+		free(piece);
 	}
 	free(schema);
+}
+
+const struct raw_value *raw_find(const struct raw_mapping *raw, const struct key *keys,
+                                 const char *name)
+{
+	unsigned place = 0;
+
+	while (strcmp(keys[place].name, name))
+		place++;
+	return &raw->values[place];
 }

@@ -4,149 +4,53 @@
  * structure are libcyaml's to check. Numbers are loaded as text, because libcyaml knows neither
  * units nor ranges and takes "-1" for an unsigned number: values.h converts them.
  *
- * The schema of the steps is made from the op table at run time, so that a new op is a new step.
+ * All of it is made from tables at run time: from keys (keys.h), and for the steps from the op
+ * table, so that a new op is a new step. Every mapping is loaded as an array of values, in the
+ * order of its table.
  */
 #ifndef JOB_SCHEMA_H
 #define JOB_SCHEMA_H
 
+#include "job/keys.h"
+
 #include <cyaml/cyaml.h>
 #include <iobatch.h>
 
-/* In these, NULL = the key is not there. */
-struct raw_walk {
-	char *root;
-	uint32_t *types;
-	char **include;
-	unsigned include_count;
-	char **exclude;
-	unsigned exclude_count;
-	char *min_size;
-	char *max_size;
+struct raw_mapping;
+struct raw_step;
+
+/* A value; all zeroes = the key is not there. */
+struct raw_value {
+	union {
+		char *text;
+		uint64_t *bits; /* of words: the bits that they stand for */
+		char **texts;
+		struct raw_mapping *mapping;
+		struct raw_step *steps;
+		void *any;
+	};
+	unsigned count; /* of texts or steps */
 };
 
-struct raw_glob {
-	char *pattern;
+/* The values of a table's keys, or of an op's arguments, by their places. */
+struct raw_mapping {
+	struct raw_value values[KEYS_MAX];
 };
 
-struct raw_list {
-	char *file;
-	uint32_t separator; /* 0: newline, 1: NUL */
-};
-
-struct raw_range {
-	char *path;
-	char *block_size;
-	char *count;
-	char *seed;
-	uint32_t order;
-	uint32_t direct;
-};
-
-struct raw_items {
-	struct raw_walk *walk;
-	struct raw_glob *glob;
-	struct raw_list *list;
-	struct raw_range *range;
-};
-
-struct raw_hash {
-	uint32_t algorithm;
-	char *manifest;
-	char *block_size;
-	char *depth;
-};
-
-struct raw_copy {
-	char *destination;
-	char *block_size;
-	char *depth;
-};
-
-struct raw_read {
-	char *block_size;
-	char *depth;
-	uint32_t direct;
-};
-
-struct raw_nop {
-	char *nothing; /* libcyaml allocates what a mapping fills, so it must not be empty */
-};
-
-/* An argument of a step: text, or the bits of its words for FLAGS and WORD. */
-union raw_argument {
-	char *text;
-	uint64_t *bits;
-};
-
-#define SCHEMA_ARGUMENTS_MAX 16u
-
-struct raw_arguments {
-	union raw_argument argument[SCHEMA_ARGUMENTS_MAX];
-};
-
+/* The arguments of the op that it is; NULL for all others. */
 struct raw_step {
-	struct raw_arguments *op[IOBATCH_OP_COUNT];
+	struct raw_mapping *ops[IOBATCH_OP_COUNT];
 };
 
-struct raw_processor {
-	struct raw_hash *hash;
-	struct raw_copy *copy;
-	struct raw_read *read;
-	struct raw_nop *nop;
-	struct raw_step *steps;
-	unsigned steps_count;
-};
+struct schema;
 
-struct raw_simulation {
-	char *seed;
-	char *latency_min_us;
-	char *latency_max_us;
-	char *file_size;
-	char *error_permille;
-	char *short_permille;
-	char *late_permille;
-	char *lost_permille;
-	char *submit_permille;
-	uint32_t *without;
-};
-
-struct raw_options {
-	char *batch_size;
-	char *max_concurrent;
-	char *delay_ms;
-	char *timeout_ms;
-	uint32_t guards;
-	char *max_stuck;
-	char *stuck_grace_ms;
-	char *retries;
-	char *backoff_ms;
-	char *memory_limit;
-	char *rings;
-	uint32_t executor;
-	char *threads;
-	char *path_ops_max;
-	uint32_t register_buffers;
-	struct raw_simulation *simulation;
-};
-
-struct raw_job {
-	char *job;
-	struct raw_items *items;
-	struct raw_processor *processor;
-	struct raw_options *options;
-};
-
-/* A schema; what was loaded by it must be freed before it. */
-struct schema {
-	cyaml_schema_value_t root;
-	cyaml_schema_field_t root_fields[5];
-	cyaml_schema_field_t processor_fields[6];
-	cyaml_schema_value_t step;
-	cyaml_schema_field_t step_fields[IOBATCH_OP_COUNT + 1];
-	cyaml_schema_field_t argument_fields[IOBATCH_OP_COUNT][SCHEMA_ARGUMENTS_MAX + 1];
-};
-
-int schema_new(struct schema **ret_schema);
+/* The schema of a mapping with these keys. What is loaded by it must be freed before it. */
+int schema_new(const struct key *keys, struct schema **ret_schema);
+const cyaml_schema_value_t *schema_root(const struct schema *schema);
 void schema_free(struct schema *schema);
+
+/* The value of a key; its `any` is NULL when it is not there. */
+const struct raw_value *raw_find(const struct raw_mapping *raw, const struct key *keys,
+                                 const char *name);
 
 #endif

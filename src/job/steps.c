@@ -5,6 +5,7 @@
 #include "job/number.h"
 #include "job/report.h"
 #include "job/schema.h"
+#include "job/values.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -85,51 +86,52 @@ static int parsed(struct report *report, const char *path, int err, const char *
 }
 
 static int convert_argument(struct report *report, const char *path, struct names *names,
-                            const struct iobatch_argument *argument, union raw_argument raw,
+                            const struct iobatch_argument *argument, const struct raw_value *raw,
                             struct iobatch_op *op)
 {
 	uint64_t value = argument->fallback;
+	const char *text = raw->text;
 	int err = 0;
 
-	/* `text` and `bits` are both pointers: one stands for both when nothing was given. */
-	if (!raw.text) {
+	if (!raw->any) {
 		if (argument->type != IOBATCH_ARGUMENT_PATH)
 			set_member(op, argument, value);
 		return 0;
 	}
 	switch (argument->type) {
 	case IOBATCH_ARGUMENT_PATH:
-		assert(argument->size == sizeof(raw.text));
-		memcpy((char *)op + argument->offset, &raw.text, sizeof(raw.text));
+		assert(argument->size == sizeof(text));
+		text = values_text(report, path);
+		memcpy((char *)op + argument->offset, &text, sizeof(text));
 		return 0;
 	case IOBATCH_ARGUMENT_NEW_FILE:
-		err = open_file(report, path, names, raw.text, &value);
+		err = open_file(report, path, names, text, &value);
 		break;
 	case IOBATCH_ARGUMENT_FILE:
-		err = use_file(report, path, names, raw.text, &value);
+		err = use_file(report, path, names, text, &value);
 		break;
 	case IOBATCH_ARGUMENT_SIZE:
-		err = parsed(report, path, number_parse_size(raw.text, &value),
-		             "a size such as 64KiB", raw.text);
+		err = parsed(report, path, number_parse_size(text, &value), "a size such as 64KiB",
+		             text);
 		break;
 	case IOBATCH_ARGUMENT_DURATION:
-		err = parsed(report, path, number_parse_duration(raw.text, &value),
-		             "a time with its unit such as 100ms (ns, us, ms, s)", raw.text);
+		err = parsed(report, path, number_parse_duration(text, &value),
+		             "a time with its unit such as 100ms (ns, us, ms, s)", text);
 		break;
 	case IOBATCH_ARGUMENT_MODE:
-		err = parsed(report, path, number_parse_mode(raw.text, &value),
-		             "octal permission bits such as 0644", raw.text);
+		err = parsed(report, path, number_parse_mode(text, &value),
+		             "octal permission bits such as 0644", text);
 		break;
 	case IOBATCH_ARGUMENT_NUMBER:
-		err = number_parse_count(raw.text, &value);
+		err = number_parse_count(text, &value);
 		/* The largest is no number but says that there is none. */
 		if (!err && value >= UINT32_MAX)
 			err = -ERANGE;
-		err = parsed(report, path, err, "a number below 4294967295", raw.text);
+		err = parsed(report, path, err, "a number below 4294967295", text);
 		break;
 	case IOBATCH_ARGUMENT_FLAGS:
 	case IOBATCH_ARGUMENT_WORD:
-		value = *raw.bits;
+		value = *raw->bits;
 		break;
 	}
 	if (!err)
@@ -145,7 +147,7 @@ static int convert_step(struct report *report, unsigned index, struct names *nam
 	char path[128];
 
 	for (unsigned i = 0; i < IOBATCH_OP_COUNT; i++) {
-		if (step->op[i]) {
+		if (step->ops[i]) {
 			opcode = i;
 			found++;
 		}
@@ -165,7 +167,7 @@ static int convert_step(struct report *report, unsigned index, struct names *nam
 		snprintf(path, sizeof(path), "processor.steps.%u.%s.%s", index, info->name,
 		         info->arguments[i].name);
 		err = convert_argument(report, path, names, &info->arguments[i],
-		                       step->op[opcode]->argument[i], ret_op);
+		                       &step->ops[opcode]->values[i], ret_op);
 		if (err)
 			return err;
 	}

@@ -12,7 +12,7 @@ struct raw_step;
 struct report;
 
 /*
- * Makes the ops of `count` steps. Their paths point into the loaded steps; the array is the
+ * Makes the ops of `count` steps. Their paths point into the report's tree; the array is the
  * caller's to free. -EINVAL: the report says which step is wrong. The ops have been accepted by
  * iobatch_steps_new().
  */

@@ -6,6 +6,8 @@
  */
 #include "job/tree.h"
 
+#include "job/bytes.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -34,6 +36,7 @@ void tree_free(struct tree_node *node)
 	free(node->key);
 	free(node->value);
 	free(node->set);
+	free(node->argument);
 	free(node);
 }
 
@@ -136,6 +139,8 @@ static int take_key(struct builder *builder, const yaml_event_t *event, size_t l
 		return fail(builder, line, "%s%s: this key is here twice, first in line %u", path,
 		            key, first->line);
 	}
+	if (mapping->count == TREE_KEYS_MAX)
+		return fail(builder, line, "more than %u keys in one mapping", TREE_KEYS_MAX);
 	builder->key = strdup(key);
 	builder->key_line = (unsigned)line;
 	return builder->key ? 0 : -ENOMEM;
@@ -144,13 +149,15 @@ static int take_key(struct builder *builder, const yaml_event_t *event, size_t l
 static int take_scalar(struct builder *builder, const yaml_event_t *event, size_t line)
 {
 	const char *value = (const char *)event->data.scalar.value;
+	const char *tag = (const char *)event->data.scalar.tag;
 	struct tree_node *node;
 	int err;
 
 	if (event->data.scalar.anchor)
 		return fail(builder, line, "anchors are not allowed in a job; write the value out");
-	if (event->data.scalar.tag)
-		return fail(builder, line, "tags are not allowed in a job");
+	if (tag && (strcmp(tag, "!bytes") || expects_key(builder)))
+		return fail(builder, line,
+		            "tags are not allowed in a job, except !bytes for a value");
 	if (memchr(value, '\0', event->data.scalar.length))
 		return fail(builder, line, "a value holds a NUL byte");
 	if (expects_key(builder))
@@ -158,6 +165,14 @@ static int take_scalar(struct builder *builder, const yaml_event_t *event, size_
 	err = add_node(builder, TREE_SCALAR, line, &node);
 	if (err)
 		return err;
+	if (tag) {
+		err = bytes_from_characters(value, &node->value);
+		return err == -EINVAL
+		               ? fail(builder, line,
+		                      "!bytes holds a character that is no byte; write bytes "
+		                      "as \\x00 to \\xff in double quotes")
+		               : err;
+	}
 	node->value = strdup(value);
 	return node->value ? 0 : -ENOMEM;
 }

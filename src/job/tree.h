@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A YAML document as a tree that remembers where each value came from: the line of the file, or the
- * --set that put it there. It exists beside libcyaml because libcyaml loads values but keeps no
- * lines, and so that `--set` can change a value before it is loaded.
+ * A YAML document as a tree that remembers where each value came from: the line of the file, the
+ * --set or the argument of a command that put it there. It exists beside libcyaml because libcyaml
+ * loads values but keeps no lines and takes no bytes that are not UTF-8, and so that a value can be
+ * changed, or a whole job be put together, before it is loaded.
  *
- * What is refused here, before anything else looks at the document: more than 1 MiB, nesting deeper
- * than 64, anchors, aliases and tags, more than one document, a key twice in a mapping, keys that
- * are not scalars, and NUL bytes. This part does not know which keys a job has.
+ * What is refused here, before anything else looks at the document: more than 8 MiB, nesting deeper
+ * than 64, anchors, aliases and tags but !bytes (bytes.h), more than one document, a key twice in a
+ * mapping and more than 256 keys in one, keys that are not scalars, and NUL bytes. This part does
+ * not know which keys a job has.
  */
 #ifndef JOB_TREE_H
 #define JOB_TREE_H
 
 #include <stddef.h>
 
-#define TREE_BYTES_MAX (1u << 20)
+#define TREE_BYTES_MAX (8u << 20)
 #define TREE_DEPTH_MAX 64u
+#define TREE_KEYS_MAX 256u
 
 enum tree_kind {
 	TREE_SCALAR,
@@ -24,10 +27,11 @@ enum tree_kind {
 
 struct tree_node {
 	enum tree_kind kind;
-	unsigned line; /* from 1: of the key for a value in a mapping, else of the value */
-	char *set;     /* the key of the --set that it came with; NULL = from the file */
-	char *key;     /* its key when it is in a mapping, else NULL */
-	char *value;   /* text of a scalar, else NULL */
+	unsigned line;  /* from 1: of the key for a value in a mapping, else of the value */
+	char *set;      /* the key of the --set that it came with; NULL = from the file */
+	char *argument; /* what it is in messages when a command made it: "--types"; else NULL */
+	char *key;      /* its key when it is in a mapping, else NULL */
+	char *value;    /* bytes of a scalar, else NULL */
 	struct tree_node **children;
 	unsigned count;
 	unsigned capacity;
@@ -56,12 +60,33 @@ struct tree_node *tree_find(struct tree_node *root, const char *path,
 
 /*
  * Puts a value at a path, replacing what is there; mappings that are missing on the way are made. A
- * value that begins with [ { " or ' is YAML; anything else is a scalar as it stands. -EINVAL:
- * *ret_error is "--set path: what is wrong", to be freed, and the tree is unchanged.
+ * value that begins with [ { " ' or "!bytes " is YAML; anything else is a scalar as it stands, of
+ * any bytes. -EINVAL: *ret_error is "--set path: what is wrong", to be freed, and the tree is
+ * unchanged.
  */
 int tree_set(struct tree_node *root, const char *path, const char *value, char **ret_error);
 
-/* Writes the tree as YAML, to be freed by the caller. */
+/* An empty mapping, to be filled by the next two. NULL without memory. */
+struct tree_node *tree_new(void);
+
+/*
+ * Puts a scalar at a path, as it stands and of any bytes, for the argument of a command that is
+ * called `argument` in messages; the other appends it to the list there. The path must be possible,
+ * as it is when no --set has been there before. 0 or -ENOMEM.
+ */
+int tree_put(struct tree_node *root, const char *path, const char *argument, const char *value);
+int tree_append(struct tree_node *root, const char *path, const char *argument, const char *value);
+
+/* Makes sure that there is a mapping at a path, or an empty list. */
+int tree_put_mapping(struct tree_node *root, const char *path, const char *argument);
+int tree_put_list(struct tree_node *root, const char *path, const char *argument);
+
+/*
+ * Writes the tree as YAML, to be freed by the caller. `emit` is for libcyaml: each scalar in
+ * quotes, and bytes that are not UTF-8 as characters without a tag. `print` is for people, and
+ * loads again as the same tree.
+ */
 int tree_emit(const struct tree_node *root, char **ret_text, size_t *ret_length);
+int tree_print(const struct tree_node *root, char **ret_text, size_t *ret_length);
 
 #endif

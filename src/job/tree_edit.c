@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Changing a tree by `--set`, and writing it as YAML for libcyaml: see tree.h. A value that is put
- * in place carries the key of its --set with all below it, so that errors can name it.
+ * Changing a tree by `--set`, and putting one together: see tree.h. A value that is put in place
+ * carries the key of its --set with all below it, or the name of its argument, so that errors can
+ * name it.
  */
 #include "job/tree.h"
 
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 static int fail_set(const char *path, const char *what, char **ret_error)
 {
@@ -58,7 +58,7 @@ static int parse_value(const char *path, const char *text, struct tree_node **re
 	char *problem = NULL;
 	int err;
 
-	if (*text && strchr("[{\"'", *text)) {
+	if ((*text && strchr("[{\"'", *text)) || !strncmp(text, "!bytes ", strlen("!bytes "))) {
 		err = tree_parse("value", text, strlen(text), &node, &problem);
 		if (err == -EINVAL) {
 			/* "value:2: what": the place says nothing that the value does not. */
@@ -147,18 +147,6 @@ static void replace(struct tree_node *old, struct tree_node *value)
 	tree_free(value);
 }
 
-/* libyaml checks what it is given, so that what it takes can be written and loaded again. */
-static bool is_utf8(const char *text)
-{
-	yaml_event_t event;
-
-	if (!yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)text,
-	                                  (int)strlen(text), 1, 1, YAML_ANY_SCALAR_STYLE))
-		return false;
-	yaml_event_delete(&event);
-	return true;
-}
-
 static bool path_is_well_formed(const char *path)
 {
 	size_t length = strlen(path);
@@ -176,8 +164,6 @@ int tree_set(struct tree_node *root, const char *path, const char *value, char *
 	if (!path_is_well_formed(path))
 		return fail_set(path, "must be keys joined by dots, such as options.batch_size=128",
 		                ret_error);
-	if (!is_utf8(path) || !is_utf8(value))
-		return fail_set(path, "must be UTF-8, as all YAML", ret_error);
 	for (const char *at = path; *at; at++)
 		levels += *at == '.';
 	if (levels > TREE_DEPTH_MAX)
@@ -219,97 +205,91 @@ int tree_set(struct tree_node *root, const char *path, const char *value, char *
 	return err;
 }
 
-struct text {
-	char *bytes;
-	size_t length;
-};
-
-static int append_text(void *context, unsigned char *bytes, size_t length)
+struct tree_node *tree_new(void)
 {
-	struct text *text = context;
-	char *grown = realloc(text->bytes, text->length + length + 1);
-
-	if (!grown)
-		return 0;
-	memcpy(grown + text->length, bytes, length);
-	text->bytes = grown;
-	text->length += length;
-	grown[text->length] = '\0';
-	return 1;
+	return new_node(TREE_MAPPING, NULL);
 }
 
-static int emit_scalar(yaml_emitter_t *emitter, const char *value)
+/* The node at a path, made as `kind` if it is missing, with the mappings on the way. */
+static int make(struct tree_node *root, const char *path, enum tree_kind kind, const char *argument,
+                struct tree_node **ret_node)
 {
-	yaml_event_t event;
+	struct tree_node *node = root;
 
-	if (!yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)value,
-	                                  (int)strlen(value), 1, 1,
-	                                  YAML_DOUBLE_QUOTED_SCALAR_STYLE))
-		return -ENOMEM;
-	return yaml_emitter_emit(emitter, &event) ? 0 : -ENOMEM;
-}
+	while (*path) {
+		size_t length = strcspn(path, ".");
+		struct tree_node *child = tree_child(node, path, length);
 
-/* Depth is bounded by the parser and by tree_set(). */
-static int emit_node(yaml_emitter_t *emitter, const struct tree_node *node)
-{
-	bool mapping = node->kind == TREE_MAPPING;
-	yaml_event_t event;
-	int err;
-
-	if (node->kind == TREE_SCALAR)
-		return emit_scalar(emitter, node->value);
-	if (!(mapping ? yaml_mapping_start_event_initialize(&event, NULL, NULL, 1,
-	                                                    YAML_FLOW_MAPPING_STYLE)
-	              : yaml_sequence_start_event_initialize(&event, NULL, NULL, 1,
-	                                                     YAML_FLOW_SEQUENCE_STYLE)))
-		return -ENOMEM;
-	if (!yaml_emitter_emit(emitter, &event))
-		return -ENOMEM;
-	for (unsigned i = 0; i < node->count; i++) {
-		err = mapping ? emit_scalar(emitter, node->children[i]->key) : 0;
-		if (!err)
-			err = emit_node(emitter, node->children[i]);
-		if (err)
-			return err;
+		if (!child) {
+			child = new_node(path[length] ? TREE_MAPPING : kind, NULL);
+			if (!child)
+				return -ENOMEM;
+			child->argument = strdup(argument);
+			if (!child->argument || add_child(node, path, length, child)) {
+				tree_free(child);
+				return -ENOMEM;
+			}
+		}
+		node = child;
+		path += length;
+		path += *path == '.';
 	}
-	if (mapping)
-		yaml_mapping_end_event_initialize(&event);
-	else
-		yaml_sequence_end_event_initialize(&event);
-	return yaml_emitter_emit(emitter, &event) ? 0 : -ENOMEM;
+	*ret_node = node;
+	return 0;
 }
 
-int tree_emit(const struct tree_node *root, char **ret_text, size_t *ret_length)
+int tree_put(struct tree_node *root, const char *path, const char *argument, const char *value)
 {
-	struct text text = {NULL, 0};
-	yaml_emitter_t emitter;
-	yaml_event_t event;
-	int err = -ENOMEM;
+	struct tree_node *node = NULL;
+	char *copy = strdup(value), *name = strdup(argument);
 
-	if (!yaml_emitter_initialize(&emitter))
+	if (!copy || !name || make(root, path, TREE_SCALAR, argument, &node)) {
+		free(copy);
+		free(name);
 		return -ENOMEM;
-	yaml_emitter_set_output(&emitter, append_text, &text);
-	yaml_emitter_set_unicode(&emitter, 1);
-	yaml_emitter_set_width(&emitter, -1);
-	if (!yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING) ||
-	    !yaml_emitter_emit(&emitter, &event) ||
-	    !yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1) ||
-	    !yaml_emitter_emit(&emitter, &event))
-		goto out;
-	err = emit_node(&emitter, root);
-	if (err)
-		goto out;
-	err = -ENOMEM;
-	if (!yaml_document_end_event_initialize(&event, 1) ||
-	    !yaml_emitter_emit(&emitter, &event) || !yaml_stream_end_event_initialize(&event) ||
-	    !yaml_emitter_emit(&emitter, &event))
-		goto out;
-	*ret_text = text.bytes;
-	*ret_length = text.length;
-	text.bytes = NULL;
-	err = 0;
-out:
-	yaml_emitter_delete(&emitter);
-	free(text.bytes);
-	return err;
+	}
+	free(node->value);
+	free(node->argument);
+	node->value = copy;
+	node->argument = name;
+	return 0;
+}
+
+int tree_append(struct tree_node *root, const char *path, const char *argument, const char *value)
+{
+	struct tree_node *list, *entry = new_node(TREE_SCALAR, value);
+
+	if (!entry)
+		return -ENOMEM;
+	entry->argument = strdup(argument);
+	if (!entry->argument || make(root, path, TREE_SEQUENCE, argument, &list))
+		goto fail;
+	if (list->count == list->capacity) {
+		unsigned capacity = list->capacity ? list->capacity * 2 : 4;
+		void *children = reallocarray(list->children, capacity, sizeof(*list->children));
+
+		if (!children)
+			goto fail;
+		list->children = children;
+		list->capacity = capacity;
+	}
+	list->children[list->count++] = entry;
+	return 0;
+fail:
+	tree_free(entry);
+	return -ENOMEM;
+}
+
+int tree_put_mapping(struct tree_node *root, const char *path, const char *argument)
+{
+	struct tree_node *node;
+
+	return make(root, path, TREE_MAPPING, argument, &node);
+}
+
+int tree_put_list(struct tree_node *root, const char *path, const char *argument)
+{
+	struct tree_node *node;
+
+	return make(root, path, TREE_SEQUENCE, argument, &node);
 }

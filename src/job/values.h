@@ -1,44 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Converts the texts of a loaded mapping into numbers of a target struct, by a table of rules: what
- * kind of number a key holds and which range it may have. A text that is NULL leaves the target's
- * default alone.
+ * Converts what libcyaml has loaded of a mapping into the members of a struct, by the mapping's
+ * table of keys. A key that is not there leaves the member's default alone. Texts are taken from
+ * the document's tree and not from libcyaml, which knows no bytes that are not UTF-8.
  */
 #ifndef JOB_VALUES_H
 #define JOB_VALUES_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "job/keys.h"
 
+struct raw_mapping;
 struct report;
 
-enum value_kind {
-	VALUE_COUNT,
-	VALUE_MS,      /* a count of milliseconds */
-	VALUE_SIZE,    /* bytes, with a unit */
-	VALUE_PAGES,   /* bytes, with a unit, a multiple of 4096 */
-	VALUE_OR_AUTO, /* a count or "auto", which is 0 */
+/* The lists that were made: they are pointed to, so they stay until they are freed together. */
+struct lists {
+	const char ***lists;
+	unsigned count;
 };
 
-struct value_rule {
-	const char *key; /* NULL ends the table */
-	enum value_kind kind;
-	size_t text;   /* offset of the text in the loaded mapping */
-	size_t target; /* offset of the number in the target */
-	size_t size;   /* of the target: 4 or 8 */
-	uint64_t min;
-	uint64_t max; /* fits the target */
-};
+/*
+ * Fills `target` from the mapping at `path`. Mappings and steps in it are left to the caller.
+ * -EINVAL: the report says which value is wrong. Whatever is returned, lists_free() frees.
+ */
+int values_convert(struct report *report, const char *path, const struct key *keys,
+                   const struct raw_mapping *raw, void *target, struct lists *lists);
 
-#define VALUE_RULE(name, what, from, to, least, most)                                          \
-	{                                                                                      \
-		.key = #name, .kind = what, .text = offsetof(from, name),                      \
-		.target = offsetof(to, name), .size = sizeof(((to *)0)->name), .min = (least), \
-		.max = (most),                                                                 \
-	}
+/* The text at a path of the document, as long as that lives. */
+const char *values_text(const struct report *report, const char *path);
 
-/* Applies the rules to the mapping at `path`. -EINVAL: the report says which value is wrong. */
-int values_convert(struct report *report, const char *path, const struct value_rule *rules,
-                   const void *texts, void *target);
+void lists_free(struct lists *lists);
 
 #endif

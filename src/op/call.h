@@ -35,5 +35,11 @@ int64_t call_fchown(const struct iobatch_op *op, int fd, int fd2);
 int64_t call_futimens(const struct iobatch_op *op, int fd, int fd2);
 int64_t call_copy_file_range(const struct iobatch_op *op, int fd, int fd2);
 int64_t call_ficlone(const struct iobatch_op *op, int fd, int fd2);
+int64_t call_fstatx(const struct iobatch_op *op, int fd, int fd2);
+int64_t call_fchownat(const struct iobatch_op *op, int fd, int fd2);
+int64_t call_mknodat(const struct iobatch_op *op, int fd, int fd2);
+int64_t call_find_data(const struct iobatch_op *op, int fd, int fd2);
+int64_t call_copy_xattrs(const struct iobatch_op *op, int fd, int fd2);
+int64_t call_cached(const struct iobatch_op *op, int fd, int fd2);
 
 #endif

@@ -181,3 +181,13 @@ void prepare_ftruncate(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd)
 	sqe->fd = fd;
 	sqe->off = op->length;
 }
+
+void prepare_fstatx(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd)
+{
+	sqe->opcode = IORING_OP_STATX;
+	sqe->fd = fd;
+	sqe->addr = address("");
+	sqe->len = op->mode;
+	sqe->addr2 = address(op->buffer);
+	sqe->statx_flags = AT_EMPTY_PATH;
+}

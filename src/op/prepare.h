@@ -30,5 +30,6 @@ void prepare_mkdirat(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
 void prepare_symlinkat(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
 void prepare_linkat(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
 void prepare_ftruncate(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
+void prepare_fstatx(struct io_uring_sqe *sqe, struct iobatch_op *op, int fd);
 
 #endif

@@ -4,6 +4,7 @@
  * facts about it. It is all data; what the ops do stands in prepare.c and call.c.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -88,8 +89,19 @@ static const struct iobatch_word link_words[] = {
 	{NULL, 0},
 };
 
-static const struct iobatch_word utimens_words[] = {
+static const struct iobatch_word nofollow_words[] = {
 	{"symlink_nofollow", AT_SYMLINK_NOFOLLOW},
+	{NULL, 0},
+};
+
+static const struct iobatch_word node_words[] = {
+	{"fifo", S_IFIFO}, {"socket", S_IFSOCK}, {"character", S_IFCHR}, {"block", S_IFBLK},
+	{NULL, 0},
+};
+
+static const struct iobatch_word xattr_words[] = {
+	{"user", IOBATCH_XATTR_USER},         {"acl", IOBATCH_XATTR_ACL},
+	{"security", IOBATCH_XATTR_SECURITY}, {"trusted", IOBATCH_XATTR_TRUSTED},
 	{NULL, 0},
 };
 
@@ -278,21 +290,22 @@ const struct op_row op_table[IOBATCH_OP_COUNT] = {
 	[IOBATCH_OP_READLINKAT] = {
 		BY_CALL("readlinkat", "Reads what a symbolic link points to",
 		        PATH_ARGUMENT,
-		        ARGUMENT("length", SIZE, length, OR(IOBATCH_PATH_MAX))),
+		        ARGUMENT("length", SIZE, length, OR(PATH_MAX))),
 		.facts = OP_BREAKS_LINK | OP_IDEMPOTENT | OP_ON_PATH,
 		.call = call_readlinkat,
 	},
 	[IOBATCH_OP_FCHMODAT] = {
 		BY_CALL("fchmodat", "Sets a file's permissions",
 		        PATH_ARGUMENT,
-		        ARGUMENT("mode", MODE, mode, REQUIRED)),
+		        ARGUMENT("mode", MODE, mode, REQUIRED),
+		        FLAGS_ARGUMENT(nofollow_words)),
 		.facts = OP_BREAKS_LINK | OP_IDEMPOTENT | OP_ON_PATH,
 		.call = call_fchmodat,
 	},
 	[IOBATCH_OP_UTIMENSAT] = {
 		BY_CALL("utimensat", "Sets a file's times to now",
 		        PATH_ARGUMENT,
-		        FLAGS_ARGUMENT(utimens_words)),
+		        FLAGS_ARGUMENT(nofollow_words)),
 		.facts = OP_BREAKS_LINK | OP_IDEMPOTENT | OP_ON_PATH,
 		.call = call_utimensat,
 	},
@@ -338,6 +351,55 @@ const struct op_row op_table[IOBATCH_OP_COUNT] = {
 		BY_CALL("ficlone", "Makes a file share the data of another", FILE_ARGUMENTS),
 		.facts = OP_BREAKS_LINK | OP_USES_FILE | OP_USES_FILE2 | OP_IDEMPOTENT,
 		.call = call_ficlone,
+	},
+	[IOBATCH_OP_FSTATX] = {
+		ON_RING("fstatx", IORING_OP_STATX, "Asks for an open file's attributes",
+		        FILE_ARGUMENT,
+		        ARGUMENT("mask", FLAGS, mode, OR(STATX_BASIC_STATS), .words = mask_words)),
+		.facts = OP_USES_FILE | OP_IDEMPOTENT,
+		.prepare = prepare_fstatx,
+		.call = call_fstatx,
+	},
+	[IOBATCH_OP_FCHOWNAT] = {
+		BY_CALL("fchownat", "Sets the user and group of a name",
+		        PATH_ARGUMENT,
+		        ARGUMENT("user", NUMBER, op_flags, OR(UINT32_MAX)),
+		        ARGUMENT("group", NUMBER, mode, OR(UINT32_MAX)),
+		        ARGUMENT("flags", FLAGS, length, .words = link_words)),
+		.facts = OP_BREAKS_LINK | OP_IDEMPOTENT | OP_ON_PATH,
+		.call = call_fchownat,
+	},
+	[IOBATCH_OP_MKNODAT] = {
+		BY_CALL("mknodat", "Makes a FIFO, a socket or a device node",
+		        PATH_ARGUMENT,
+		        ARGUMENT("type", WORD, op_flags, REQUIRED, .words = node_words),
+		        ARGUMENT("mode", MODE, mode, OR(0666)),
+		        ARGUMENT("device", SIZE, length, OR(0))),
+		.facts = OP_BREAKS_LINK | OP_ON_PATH,
+		.call = call_mknodat,
+	},
+	[IOBATCH_OP_FIND_DATA] = {
+		BY_CALL("find_data", "Finds the next range of a file that is no hole",
+		        FILE_ARGUMENT,
+		        OFFSET_ARGUMENT),
+		.facts = OP_BREAKS_LINK | OP_USES_FILE | OP_IDEMPOTENT,
+		.call = call_find_data,
+	},
+	[IOBATCH_OP_COPY_XATTRS] = {
+		BY_CALL("copy_xattrs", "Gives a file the extended attributes of another",
+		        FILE_ARGUMENTS,
+		        ARGUMENT("classes", FLAGS, op_flags, OR(IOBATCH_XATTR_USER),
+		                 .words = xattr_words)),
+		.facts = OP_BREAKS_LINK | OP_USES_FILE | OP_USES_FILE2 | OP_IDEMPOTENT,
+		.call = call_copy_xattrs,
+	},
+	[IOBATCH_OP_CACHED] = {
+		BY_CALL("cached", "Tells how much of a range is in the page cache",
+		        FILE_ARGUMENT,
+		        OFFSET_ARGUMENT,
+		        ARGUMENT("length", SIZE, length, OR(0))),
+		.facts = OP_BREAKS_LINK | OP_USES_FILE | OP_IDEMPOTENT,
+		.call = call_cached,
 	},
 };
 /* clang-format on */

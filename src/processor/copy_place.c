@@ -1,216 +1,256 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns where an item is copied to: its path below the destination, its temporary name, and how it
- * is created there, with the parents that are missing. Invariant: no op of these names anything
- * outside the destination, and nothing that exists is replaced. It does not know what comes before
- * or after.
+ * Owns how the directories below the destination are opened: one component at a time, below the
+ * descriptor of the one above, following no symbolic link, and made when they are missing.
+ * Invariant: what an item puts anywhere starts from such a descriptor. The destination itself is
+ * the user's own path, and may be a link to a directory.
  */
-#include "processor/copy.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
-#include "processor/temporary.h"
+#include "processor/copy.h"
 
-/* ---------------------------------------------------------------- paths -- */
+/* How often is looked whether another item has opened what it opens: see wait_for_other(). */
+#define WAIT_MIN_NS UINT64_C(200000)
+#define WAIT_SHIFT_MAX 6u
 
-bool copy_leads_out(const char *relative)
+static int climb(struct copy_processor *copy, struct iobatch_item *item,
+                 struct iobatch_chain *chain);
+static int opened(struct copy_processor *copy, struct iobatch_item *item,
+                  const struct iobatch_chain *done, struct iobatch_chain *chain);
+
+static uint32_t open_flags(const struct copy_state *state)
 {
-	for (const char *at = relative; *at;) {
-		size_t length = strcspn(at, "/");
+	uint32_t flags = O_RDONLY | O_DIRECTORY;
 
-		if (length == 2 && memcmp(at, "..", 2) == 0)
-			return true;
-		at += length;
-		at += strspn(at, "/");
-	}
-	return false;
+	return state->reached_length == 0 ? flags : flags | O_NOFOLLOW;
 }
 
-int copy_make_path(const struct copy_processor *copy, const struct iobatch_file *object,
-                   struct copy_scratch *scratch)
+/* Opens the next component below what is held. */
+static int open_next(struct iobatch_item *item, struct iobatch_chain *chain)
 {
-	const char *relative = object->path + object->relative;
-	size_t root = copy->destination_length, length;
+	struct copy_scratch *scratch = item->scratch;
+	struct copy_state *state = item->state;
+	const struct place *above = *state->place_slot;
+	struct iobatch_op op;
 
-	relative += strspn(relative, "/");
-	length = strlen(relative);
-	if (root + 1 + length >= sizeof(scratch->path))
-		return -ENAMETOOLONG;
-	memcpy(scratch->path, copy->destination, root + 1);
-	if (length > 0) {
-		if (scratch->path[root - 1] != '/')
-			scratch->path[root++] = '/';
-		memcpy(scratch->path + root, relative, length + 1);
+	op = copy_in(above, iobatch_op_openat(COPY_OTHER, above->fd, scratch->component,
+	                                      open_flags(state), 0));
+	if (!state->insist)
+		op.flags |= IOBATCH_MAY_FAIL;
+	iobatch_chain_add(chain, op);
+	return copy_then(item, opened);
+}
+
+/* ---------------------------------------------------------------- making -- */
+
+static int made(struct copy_processor *copy, struct iobatch_item *item,
+                const struct iobatch_chain *done, struct iobatch_chain *chain)
+{
+	struct copy_state *state = item->state;
+	int64_t result = done->ops[0].result;
+
+	if (result < 0 && result != -EEXIST)
+		return copy_insist(item, chain, &done->ops[0], made);
+	if (result == 0 &&
+	    directories_made(&copy->directories, state->wanted, state->reached_length) < 0)
+		return -ENOMEM;
+	state->made = result == 0;
+	state->may_make = false;
+	return open_next(item, chain);
+}
+
+static int make(struct copy_processor *copy, struct iobatch_item *item, struct iobatch_chain *chain)
+{
+	struct copy_scratch *scratch = item->scratch;
+	const struct copy_state *state = item->state;
+	const struct place *above = *state->place_slot;
+
+	/* It is opened up when all is in it, or at the end of the run. */
+	copy_add_may_fail(chain,
+	                  copy_in(above, iobatch_op_mkdirat(above->fd, scratch->component, 0700)));
+	if (copy_syncs(copy, item, above))
+		iobatch_chain_add(chain, iobatch_op_fsync(IOBATCH_FD(above->fd)));
+	return copy_then(item, made);
+}
+
+/* --------------------------------------------------------------- opening -- */
+
+/* The component is open: it is what is held from now on. */
+static int step_down(struct copy_processor *copy, struct iobatch_item *item, uint64_t device,
+                     struct iobatch_chain *chain)
+{
+	struct copy_scratch *scratch = item->scratch;
+	struct copy_state *state = item->state;
+	struct place *above = *state->place_slot;
+	int fd = iobatch_item_take_fd(item, COPY_OTHER);
+
+	if (fd < 0)
+		return fd;
+	*state->place_slot =
+		places_open(&copy->places, scratch->claim, fd, device, state->made || above->fresh);
+	scratch->claim = NULL;
+	places_release(&copy->places, above);
+	return climb(copy, item, chain);
+}
+
+static int device_known(struct copy_processor *copy, struct iobatch_item *item,
+                        const struct iobatch_chain *done, struct iobatch_chain *chain)
+{
+	const struct copy_scratch *scratch = item->scratch;
+
+	(void)done;
+	return step_down(copy, item, copy_device(&scratch->again), chain);
+}
+
+static int open_once_more(struct copy_processor *copy, struct iobatch_item *item,
+                          struct iobatch_chain *chain)
+{
+	struct copy_state *state = item->state;
+
+	(void)copy;
+	state->insist = false;
+	return open_next(item, chain);
+}
+
+static int opened(struct copy_processor *copy, struct iobatch_item *item,
+                  const struct iobatch_chain *done, struct iobatch_chain *chain)
+{
+	struct copy_scratch *scratch = item->scratch;
+	struct copy_state *state = item->state;
+	int64_t result = done->ops[0].result;
+
+	if (result == -ENOENT && state->may_make)
+		return make(copy, item, chain);
+	if (copy_is_starved(item, result))
+		return copy_starve(copy, item, chain, open_once_more);
+	if (result < 0) {
+		state->insist = true;
+		return open_next(item, chain);
 	}
+	/* What was made a moment ago is on the file system of the directory above. */
+	if (state->made)
+		return step_down(copy, item, (*state->place_slot)->device, chain);
+	iobatch_chain_add(chain, iobatch_op_fstatx(COPY_OTHER, STATX_BASIC_STATS, &scratch->again));
+	return copy_then(item, device_known);
+}
+
+/* -------------------------------------------------------------- the way down -- */
+
+/* Finds the component below what is held. */
+static int next_component(const struct copy_processor *copy, struct iobatch_item *item)
+{
+	struct copy_scratch *scratch = item->scratch;
+	struct copy_state *state = item->state;
+	const struct place *above = *state->place_slot;
+	const char *component = copy->base_name;
+	size_t length;
+
+	if (above->length == PLACE_BASE) {
+		length = strlen(component);
+		state->reached_length = 0;
+	} else {
+		component = path_begin(state->wanted + above->length);
+		length = strcspn(component, "/");
+		state->reached_length = (uint32_t)(component + length - state->wanted);
+	}
+	if (length >= sizeof(scratch->component))
+		return -ENAMETOOLONG;
+	memcpy(scratch->component, component, length);
+	scratch->component[length] = '\0';
 	return 0;
 }
 
-/* Is the item what is copied to the destination itself? Then it may be reached by a symbolic link.
- */
-bool copy_is_root(const struct copy_processor *copy, const struct copy_scratch *scratch)
+static int waited(struct copy_processor *copy, struct iobatch_item *item,
+                  const struct iobatch_chain *done, struct iobatch_chain *chain)
 {
-	return !scratch->path[copy->destination_length];
+	(void)done;
+	return climb(copy, item, chain);
 }
 
-/* ------------------------------------------------------------- creating -- */
-
-static struct iobatch_op create_op(struct copy_scratch *scratch)
+/* Another item opens the directory, or makes it: that takes one or two ops. */
+static int wait_for_other(struct iobatch_item *item, struct iobatch_chain *chain)
 {
-	uint32_t mode = scratch->source.stx_mode;
+	struct copy_state *state = item->state;
 
-	if (S_ISDIR(mode))
-		return iobatch_op_mkdirat(AT_FDCWD, scratch->path, (mode & 0777) | 0700);
-	if (S_ISLNK(mode))
-		return iobatch_op_symlinkat(scratch->link, AT_FDCWD, scratch->temporary);
-	return iobatch_op_openat(COPY_TARGET, AT_FDCWD, scratch->temporary,
-	                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	iobatch_chain_add(chain, iobatch_op_timeout(WAIT_MIN_NS << state->place_waits));
+	if (state->place_waits < WAIT_SHIFT_MAX)
+		state->place_waits++;
+	return copy_then(item, waited);
 }
 
-static int create(const struct copy_processor *copy, struct iobatch_item *item,
-                  struct iobatch_chain *chain)
+static int begin_component(struct copy_processor *copy, struct iobatch_item *item,
+                           struct iobatch_chain *chain)
+{
+	struct copy_state *state = item->state;
+
+	state->insist = false;
+	state->made = false;
+	state->may_make = state->makes;
+	state->place_waits = 0;
+	/* In a directory that was made in this run, what nobody has opened is not there. */
+	if (state->makes &&
+	    ((*state->place_slot)->fresh || (state->reached_length == 0 && copy->fresh)))
+		return make(copy, item, chain);
+	return open_next(item, chain);
+}
+
+static int climb(struct copy_processor *copy, struct iobatch_item *item,
+                 struct iobatch_chain *chain)
 {
 	struct copy_scratch *scratch = item->scratch;
 	struct copy_state *state = item->state;
-	struct iobatch_op *op;
-
-	chain->unordered = true;
-	op = iobatch_chain_add(chain, create_op(scratch));
-	if (state->may_fail)
-		op->flags |= IOBATCH_MAY_FAIL;
-	if (S_ISREG(scratch->source.stx_mode)) {
-		state->reader = (struct reader){0};
-		reader_start(&state->reader, item->object, COPY_SOURCE);
-		reader_expect(&state->reader, scratch->source.stx_size);
-		iobatch_chain_add(chain, reader_op(&copy->plan, &state->reader, item, 0));
-	}
-	state->temporary = !S_ISDIR(scratch->source.stx_mode);
-	state->phase = COPY_CREATE;
-	return IOBATCH_MORE;
-}
-
-int copy_create_first(const struct copy_processor *copy, struct iobatch_item *item,
-                      struct iobatch_chain *chain)
-{
-	struct copy_scratch *scratch = item->scratch;
-	struct copy_state *state = item->state;
+	struct place *place;
 	int result;
 
-	/* Each attempt has a name of its own. */
-	result = temporary_name(scratch->path, strlen(scratch->path), item->index,
-	                        copy->seed + item->attempt, scratch->temporary,
-	                        sizeof(scratch->temporary));
-	if (result < 0)
-		return result;
-	state->may_fail = true;
-	return create(copy, item, chain);
-}
-
-int copy_create_last(const struct copy_processor *copy, struct iobatch_item *item,
-                     struct iobatch_chain *chain)
-{
-	struct copy_state *state = item->state;
-
-	state->may_fail = false;
-	return create(copy, item, chain);
-}
-
-/*
- * The parents are there now. A directory may be, too, by now: an item below it that was faster has
- * made it as its parent. So its failure is looked into once more.
- */
-static int create_below_parents(const struct copy_processor *copy, struct iobatch_item *item,
-                                struct iobatch_chain *chain)
-{
-	const struct copy_scratch *scratch = item->scratch;
-	struct copy_state *state = item->state;
-
-	state->parents_made = true;
-	state->may_fail = S_ISDIR(scratch->source.stx_mode);
-	return create(copy, item, chain);
-}
-
-/* -------------------------------------------------------------- parents -- */
-
-static int make_parent(struct iobatch_item *item, struct iobatch_chain *chain, uint16_t flags)
-{
-	struct copy_scratch *scratch = item->scratch;
-	struct copy_state *state = item->state;
-	struct iobatch_op *op;
-
-	state->cut = scratch->path[state->parent];
-	scratch->path[state->parent] = '\0';
-	op = iobatch_chain_add(chain, iobatch_op_mkdirat(AT_FDCWD, scratch->path, 0777));
-	op->flags |= flags;
-	state->phase = COPY_PARENT;
-	return IOBATCH_MORE;
-}
-
-/* Goes from the directory whose parent is missing up by one; false at the destination. */
-static bool go_up(const struct copy_processor *copy, struct iobatch_item *item)
-{
-	const struct copy_scratch *scratch = item->scratch;
-	struct copy_state *state = item->state;
-	const char *slash = memrchr(scratch->path, '/', state->parent);
-	size_t length = slash ? (size_t)(slash - scratch->path) : 0;
-
-	if (state->parent <= copy->destination_length)
-		return false;
-	if (length < copy->destination_length)
-		length = copy->destination_length;
-	state->parent = (uint16_t)length;
-	return true;
-}
-
-/* Goes down by one towards the item's place; false when its directory is there. */
-static bool go_down(struct iobatch_item *item)
-{
-	const struct copy_scratch *scratch = item->scratch;
-	struct copy_state *state = item->state;
-	const char *begin = scratch->path + state->parent;
-	const char *slash;
-
-	begin += strspn(begin, "/");
-	slash = strchr(begin, '/');
-	/* What follows is the last component when nothing but slashes is behind it. */
-	if (!slash || !slash[strspn(slash, "/")])
-		return false;
-	state->parent = (uint16_t)(slash - scratch->path);
-	return true;
-}
-
-/* The deepest directory first, since it is most often the only one that is missing. */
-int copy_parent_first(const struct copy_processor *copy, struct iobatch_item *item,
-                      struct iobatch_chain *chain)
-{
-	struct copy_scratch *scratch = item->scratch;
-	struct copy_state *state = item->state;
-
-	state->descending = false;
-	state->parent = (uint16_t)strlen(scratch->path);
-	while (state->parent > 0 && scratch->path[state->parent - 1] == '/')
-		state->parent--;
-	if (!go_up(copy, item))
-		return copy_create_last(copy, item, chain);
-	return make_parent(item, chain, IOBATCH_MAY_FAIL);
-}
-
-int copy_parent_next(const struct copy_processor *copy, struct iobatch_item *item, int64_t result,
-                     struct iobatch_chain *chain)
-{
-	struct copy_scratch *scratch = item->scratch;
-	struct copy_state *state = item->state;
-
-	scratch->path[state->parent] = state->cut;
-	if (result >= 0 || result == -EEXIST) {
-		state->descending = true;
-		if (!go_down(item))
-			return create_below_parents(copy, item, chain);
-		return make_parent(item, chain, IOBATCH_MAY_FAIL);
+	while ((*state->place_slot)->length != (int32_t)state->wanted_length) {
+		result = next_component(copy, item);
+		if (result < 0)
+			return result;
+		switch (places_claim(&copy->places, state->wanted, state->reached_length, &place)) {
+		case PLACE_FOUND:
+			places_release(&copy->places, *state->place_slot);
+			*state->place_slot = place;
+			break;
+		case PLACE_BUSY:
+			return wait_for_other(item, chain);
+		case PLACE_CLAIMED:
+			scratch->claim = place;
+			return begin_component(copy, item, chain);
+		case PLACE_NO_MEMORY:
+			return -ENOMEM;
+		}
 	}
-	if (result == -ENOENT && !state->descending && go_up(copy, item))
-		return make_parent(item, chain, IOBATCH_MAY_FAIL);
-	/* Once more, to fail the attempt with the name of this op and its error. */
-	return make_parent(item, chain, 0);
+	return state->place_then(copy, item, chain);
+}
+
+int copy_place(struct copy_processor *copy, struct iobatch_item *item, struct iobatch_chain *chain,
+               const char *path, uint32_t length, bool make_it, struct place **slot, copy_go then)
+{
+	struct copy_state *state = item->state;
+
+	state->place_slot = slot;
+	state->place_then = then;
+	state->wanted = path;
+	state->wanted_length = length;
+	state->makes = make_it;
+	state->place_waits = 0;
+	*slot = places_nearest(&copy->places, path, length);
+	return *slot ? climb(copy, item, chain) : -ENOTDIR;
+}
+
+int copy_place_parent(struct copy_processor *copy, struct iobatch_item *item,
+                      struct iobatch_chain *chain, copy_go then)
+{
+	const struct copy_state *state = item->state;
+	struct copy_scratch *scratch = item->scratch;
+
+	if (!state->is_root)
+		return copy_place(copy, item, chain, copy_path(item), state->parent_length, true,
+		                  &scratch->place, then);
+	if (!copy->places.base)
+		return -EISDIR;
+	scratch->place = places_base(&copy->places);
+	return then(copy, item, chain);
 }

@@ -14,10 +14,14 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "processor/report.h"
+
 struct digest {
 	const struct digest_algorithm *algorithm;
 	/* The one that the algorithm uses. */
 	XXH3_state_t *xxh3;
+	XXH64_state_t *xxh64;
+	XXH32_state_t *xxh32;
 	EVP_MD_CTX *evp;
 	uint32_t crc;
 };
@@ -85,6 +89,84 @@ static int xxh3_128_finish(struct digest *digest, uint8_t *ret_value)
 	XXH128_canonical_t canonical;
 
 	XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(digest->xxh3));
+	memcpy(ret_value, canonical.digest, sizeof(canonical.digest));
+	return 0;
+}
+
+/* ----------------------------------------------- the xxhash of before -- */
+
+static void xxh64_once(const void *data, size_t length, uint8_t *ret_value)
+{
+	XXH64_canonical_t canonical;
+
+	XXH64_canonicalFromHash(&canonical, XXH64(data, length, 0));
+	memcpy(ret_value, canonical.digest, sizeof(canonical.digest));
+}
+
+static int xxh64_init(struct digest *digest)
+{
+	digest->xxh64 = XXH64_createState();
+	return digest->xxh64 ? 0 : -ENOMEM;
+}
+
+static void xxh64_deinit(struct digest *digest)
+{
+	XXH64_freeState(digest->xxh64);
+}
+
+static int xxh64_start(struct digest *digest)
+{
+	return XXH64_reset(digest->xxh64, 0) == XXH_OK ? 0 : -EIO;
+}
+
+static int xxh64_update(struct digest *digest, const void *data, size_t length)
+{
+	return XXH64_update(digest->xxh64, data, length) == XXH_OK ? 0 : -EIO;
+}
+
+static int xxh64_finish(struct digest *digest, uint8_t *ret_value)
+{
+	XXH64_canonical_t canonical;
+
+	XXH64_canonicalFromHash(&canonical, XXH64_digest(digest->xxh64));
+	memcpy(ret_value, canonical.digest, sizeof(canonical.digest));
+	return 0;
+}
+
+static void xxh32_once(const void *data, size_t length, uint8_t *ret_value)
+{
+	XXH32_canonical_t canonical;
+
+	XXH32_canonicalFromHash(&canonical, XXH32(data, length, 0));
+	memcpy(ret_value, canonical.digest, sizeof(canonical.digest));
+}
+
+static int xxh32_init(struct digest *digest)
+{
+	digest->xxh32 = XXH32_createState();
+	return digest->xxh32 ? 0 : -ENOMEM;
+}
+
+static void xxh32_deinit(struct digest *digest)
+{
+	XXH32_freeState(digest->xxh32);
+}
+
+static int xxh32_start(struct digest *digest)
+{
+	return XXH32_reset(digest->xxh32, 0) == XXH_OK ? 0 : -EIO;
+}
+
+static int xxh32_update(struct digest *digest, const void *data, size_t length)
+{
+	return XXH32_update(digest->xxh32, data, length) == XXH_OK ? 0 : -EIO;
+}
+
+static int xxh32_finish(struct digest *digest, uint8_t *ret_value)
+{
+	XXH32_canonical_t canonical;
+
+	XXH32_canonicalFromHash(&canonical, XXH32_digest(digest->xxh32));
 	memcpy(ret_value, canonical.digest, sizeof(canonical.digest));
 	return 0;
 }
@@ -203,6 +285,7 @@ static const struct digest_algorithm algorithms[IOBATCH_HASH_COUNT] = {
 	[IOBATCH_HASH_XXH3_128] = {.name = "xxh3-128",
                                    .size = 16,
                                    .format = DIGEST_HEX_NAME,
+                                   .tag = "XXH128",
                                    .once = xxh3_128_once,
                                    .init = xxh3_init,
                                    .deinit = xxh3_deinit,
@@ -212,6 +295,7 @@ static const struct digest_algorithm algorithms[IOBATCH_HASH_COUNT] = {
 	[IOBATCH_HASH_SHA256] = {.name = "sha256",
                                  .size = 32,
                                  .format = DIGEST_HEX_NAME,
+                                 .tag = "SHA256",
                                  .escapes_backslash = true,
                                  .init = sha256_init,
                                  .deinit = evp_deinit,
@@ -220,7 +304,8 @@ static const struct digest_algorithm algorithms[IOBATCH_HASH_COUNT] = {
                                  .finish = evp_finish},
 	[IOBATCH_HASH_CRC32C] = {.name = "crc32c",
                                  .size = 4,
-                                 .format = DIGEST_HEX_NAME,
+                                 .format = DIGEST_TAGGED,
+                                 .tag = "CRC32C",
                                  .escapes_backslash = true,
                                  .once = crc_once,
                                  .init = crc_init,
@@ -230,17 +315,43 @@ static const struct digest_algorithm algorithms[IOBATCH_HASH_COUNT] = {
 	[IOBATCH_HASH_BLAKE2B] = {.name = "blake2b",
                                   .size = 64,
                                   .format = DIGEST_HEX_NAME,
+                                  .tag = "BLAKE2b",
                                   .escapes_backslash = true,
                                   .init = blake2b_init,
                                   .deinit = evp_deinit,
                                   .start = evp_start,
                                   .update = evp_update,
                                   .finish = evp_finish},
+	[IOBATCH_HASH_XXH64] = {.name = "xxh64",
+                                .size = 8,
+                                .format = DIGEST_HEX_NAME,
+                                .tag = "XXH64",
+                                .once = xxh64_once,
+                                .init = xxh64_init,
+                                .deinit = xxh64_deinit,
+                                .start = xxh64_start,
+                                .update = xxh64_update,
+                                .finish = xxh64_finish},
+	[IOBATCH_HASH_XXH32] = {.name = "xxh32",
+                                .size = 4,
+                                .format = DIGEST_HEX_NAME,
+                                .tag = "XXH32",
+                                .once = xxh32_once,
+                                .init = xxh32_init,
+                                .deinit = xxh32_deinit,
+                                .start = xxh32_start,
+                                .update = xxh32_update,
+                                .finish = xxh32_finish},
 };
 
 const struct digest_algorithm *digest_algorithm(unsigned algorithm)
 {
 	return algorithm < IOBATCH_HASH_COUNT ? &algorithms[algorithm] : NULL;
+}
+
+unsigned digest_number(const struct digest_algorithm *algorithm)
+{
+	return (unsigned)(algorithm - algorithms);
 }
 
 int digest_new(const struct digest_algorithm *algorithm, struct digest **ret_digest)
@@ -285,14 +396,6 @@ int digest_finish(struct digest *digest, uint8_t *ret_value)
 
 /* --------------------------------------------------------------- lines -- */
 
-static char *put(char *at, const char *text)
-{
-	size_t length = strlen(text);
-
-	memcpy(at, text, length);
-	return at + length;
-}
-
 static char *put_hex(char *at, const uint8_t *value, size_t size)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -307,17 +410,7 @@ static char *put_hex(char *at, const uint8_t *value, size_t size)
 static char *put_name(char *at, const char *name, bool escape)
 {
 	/* The tools take "-" for their standard input. */
-	if (strcmp(name, "-") == 0)
-		return put(at, "./-");
-	for (; *name; name++) {
-		if (escape && (*name == '\\' || *name == '\n' || *name == '\r')) {
-			*at++ = '\\';
-			*at++ = *name == '\n' ? 'n' : *name == '\r' ? 'r' : '\\';
-		} else {
-			*at++ = *name;
-		}
-	}
-	return at;
+	return report_put_name(at, strcmp(name, "-") == 0 ? "./-" : name, escape);
 }
 
 size_t digest_line(const struct digest_algorithm *algorithm, const uint8_t *value, const char *name,
@@ -333,14 +426,14 @@ size_t digest_line(const struct digest_algorithm *algorithm, const uint8_t *valu
 	if (escape)
 		*at++ = '\\';
 	if (algorithm->format == DIGEST_TAGGED) {
-		at = put(at, algorithm->tag);
-		at = put(at, " (");
+		at = stpcpy(at, algorithm->tag);
+		at = stpcpy(at, " (");
 		at = put_name(at, name, escape);
-		at = put(at, ") = ");
+		at = stpcpy(at, ") = ");
 		at = put_hex(at, value, algorithm->size);
 	} else {
 		at = put_hex(at, value, algorithm->size);
-		at = put(at, "  ");
+		at = stpcpy(at, "  ");
 		at = put_name(at, name, escape);
 	}
 	*at++ = '\n';

@@ -27,7 +27,7 @@ struct digest_algorithm {
 	const char *name;
 	size_t size; /* bytes of a value */
 	enum digest_format format;
-	const char *tag; /* of DIGEST_TAGGED */
+	const char *tag; /* what tagged lines begin with */
 	/*
 	 * What the tool that checks the manifest does with a name: coreutils read "\\" at the start
 	 * of a line as "backslash, newline and return are escaped"; an xxhsum of before 0.8.2 takes
@@ -47,6 +47,9 @@ struct digest_algorithm {
 
 /* The row of an algorithm, NULL when there is none. */
 const struct digest_algorithm *digest_algorithm(unsigned algorithm);
+
+/* The number of a row: enum iobatch_hash_algorithm. */
+unsigned digest_number(const struct digest_algorithm *algorithm);
 
 /* A computation, to be used for one value after the other. */
 int digest_new(const struct digest_algorithm *algorithm, struct digest **ret_digest);

@@ -15,6 +15,8 @@
 
 #include <iobatch.h>
 
+#include "processor/file.h"
+
 /* Blocks of one file in flight, at most. */
 #define READER_DEPTH_MAX 64u
 
@@ -31,6 +33,13 @@ struct reader_plan {
 	 * reader only. NULL: the bytes are counted and that is all.
 	 */
 	int (*take)(void *context, struct iobatch_item *item, struct iobatch_op *op, size_t length);
+	/*
+	 * When not NULL, a block that cannot be read is read again by pages, and this takes what
+	 * still cannot be: `length` bytes from `offset`, at most a page. Returns 0, to read on, or
+	 * the attempt's error. Not when `ordered`.
+	 */
+	int (*failed)(void *context, struct iobatch_item *item, uint64_t offset, uint64_t length,
+	              int error);
 	void *context;
 };
 
@@ -44,6 +53,7 @@ enum reader_phase {
 
 /* How far the file of an item is read. Lives in item->state; zeroed before reader_start(). */
 struct reader {
+	uint64_t start;   /* the first byte of all */
 	uint64_t next;    /* the first byte that no read was asked for yet */
 	uint64_t limit;   /* no read is asked for that begins here or behind */
 	uint64_t size;    /* where the file, or the range, has to reach at least; 0 = unknown */
@@ -53,21 +63,22 @@ struct reader {
 	uint8_t turn;     /* when ordered: the lane with the next block of the file */
 	bool bounded;     /* a range of known length: reading ends there */
 	bool end_seen;    /* of the file */
+	bool first_bad;   /* the block before the lanes is to be read again by pages */
 };
 
 extern const struct iobatch_error reader_shrunk;
+extern const struct iobatch_error reader_special;
 
 /* Are the two options in their ranges? Returns 0 or -EINVAL. */
 int reader_check(uint32_t block_size, uint32_t depth);
 
-/* The item's object; NULL when it is none of struct iobatch_file. */
-const struct iobatch_file *reader_object(const struct iobatch_item *item);
-
 /* Begins: `file` is the item's file that will be open when the first op runs. */
 void reader_start(struct reader *reader, const struct iobatch_file *object, int file);
 
-/* The op that opens the object as `file`: read only, and no symbolic link where a file was
- * promised. */
+/*
+ * The op that opens the object as `file`: read only. Where a regular file was promised it does not
+ * wait for what may have taken its place, such as a FIFO; any other name may well be one.
+ */
 struct iobatch_op reader_open(const struct iobatch_file *object, int file, uint32_t open_flags);
 
 /* The next read, into the item's buffer `lane`. */

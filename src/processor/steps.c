@@ -11,6 +11,7 @@
  * What an op takes it learns from the op table's public side; it knows no executor.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 
 #include <iobatch.h>
 
+#include "processor/file.h"
 #include "processor/template.h"
 
 #define STEPS_MAX 128u
@@ -75,31 +77,60 @@ static void account(struct steps_state *state, struct iobatch_item *item,
 	}
 }
 
-/* Fills in a path; `*used` is how much of the item's scratch is taken. */
+/*
+ * Fills in a path; `*used` is how much of the item's scratch is taken. A path that starts from
+ * AT_FDCWD may come to start from the directory that the source holds open.
+ */
 static int bind_path(const struct template *template, struct iobatch_item *item, size_t *used,
-                     const char **ret_path)
+                     const char **ret_path, int32_t *dirfd)
 {
 	char *space = template_space(template) > 0 ? (char *)item->scratch + *used : NULL;
-	ssize_t taken = template_expand(template, item->object, item->index, space, ret_path);
+	const struct iobatch_file *object = item->object;
+	int start = AT_FDCWD;
+	ssize_t taken;
 
+	if (dirfd && *dirfd == AT_FDCWD)
+		taken = template_expand_path(template, object, item->index, space, ret_path,
+		                             &start);
+	else
+		taken = template_expand(template, object, item->index, NULL, space, ret_path);
 	if (taken < 0)
 		return (int)taken;
 	*used += (size_t)taken;
+	if (start != AT_FDCWD)
+		*dirfd = start;
 	return 0;
+}
+
+/* Fills in the paths of an op. */
+static int bind_paths(const struct step *step, struct iobatch_item *item, size_t *used,
+                      struct iobatch_op *op)
+{
+	const struct iobatch_file *object = item->object;
+	/* What a symbolic link holds starts from nowhere. */
+	int32_t *dirfd = op->opcode == IOBATCH_OP_SYMLINKAT ? NULL : &op->dirfd;
+	int result = 0;
+
+	if (step->path)
+		result = bind_path(step->path, item, used, &op->path, dirfd);
+	if (result == 0 && step->path2)
+		result = bind_path(step->path2, item, used, &op->path2, &op->dirfd2);
+	if (op->dirfd != step->op.dirfd || op->dirfd2 != step->op.dirfd2)
+		op->device = object->device;
+	return result;
 }
 
 /* Fills in what belongs to the item. */
 static int bind_op(const struct steps *steps, const struct step *step, struct iobatch_item *item,
                    size_t *used, struct iobatch_op *op)
 {
-	int result = 0;
+	int result = bind_paths(step, item, used, op);
 
-	if (step->path)
-		result = bind_path(step->path, item, used, &op->path);
-	if (result == 0 && step->path2)
-		result = bind_path(step->path2, item, used, &op->path2);
 	switch (op->opcode) {
 	case IOBATCH_OP_STATX:
+	case IOBATCH_OP_FSTATX:
+	case IOBATCH_OP_FIND_DATA:
+	case IOBATCH_OP_CACHED:
 		op->buffer = item->scratch;
 		break;
 	case IOBATCH_OP_READLINKAT:
@@ -120,6 +151,8 @@ static int steps_next(void *context, struct iobatch_item *item, const struct iob
 	struct steps_state *state = item->state;
 	size_t used = steps->paths_offset;
 
+	if (done->count == 0 && !file_object(item))
+		return -EINVAL;
 	account(state, item, done);
 	for (; state->at < steps->count; state->at++) {
 		const struct step *step = &steps->steps[state->at];
@@ -186,8 +219,9 @@ __attribute__((format(printf, 2, 3))) static int fail(char **ret_error, const ch
  */
 static bool may_be_called(unsigned opcode)
 {
-	/* The ring's ftruncate is younger than the ring. */
-	return !iobatch_op_info(opcode)->ring_opcode || opcode == IOBATCH_OP_FTRUNCATE;
+	/* The ring's ftruncate is younger than the ring, and its statx knows no direct ones. */
+	return !iobatch_op_info(opcode)->ring_opcode || opcode == IOBATCH_OP_FTRUNCATE ||
+	       opcode == IOBATCH_OP_FSTATX;
 }
 
 static int check_file(struct survey *survey, unsigned opcode, int32_t file, bool opens,
@@ -246,11 +280,14 @@ static int check_length(struct survey *survey, struct step *step, char **ret_err
 		step->read = survey->reads - 1;
 		break;
 	case IOBATCH_OP_READLINKAT:
-		if (op->length == 0 || op->length > IOBATCH_PATH_MAX)
-			return fail(ret_error, "length must be 1 to %d bytes", IOBATCH_PATH_MAX);
+		if (op->length == 0 || op->length > PATH_MAX)
+			return fail(ret_error, "length must be 1 to %d bytes", PATH_MAX);
 		survey->readlink = true;
 		break;
 	case IOBATCH_OP_STATX:
+	case IOBATCH_OP_FSTATX:
+	case IOBATCH_OP_FIND_DATA:
+	case IOBATCH_OP_CACHED:
 		survey->statx = true;
 		break;
 	}
@@ -267,7 +304,7 @@ static int take_path(struct step *step, const struct iobatch_argument *argument,
 
 	if (!text)
 		return fail(ret_error, "%s is missing", argument->name);
-	result = template_new(text, second ? &step->path2 : &step->path, &message);
+	result = template_new(text, 0, second ? &step->path2 : &step->path, &message);
 	if (result == -EINVAL) {
 		result = fail(ret_error, "%s: %s", argument->name, message);
 		free(message);
@@ -390,7 +427,7 @@ static void settle_needs(struct steps *steps, const struct survey *survey)
 	base->buffers_max = survey->reads;
 	base->state_size = sizeof(struct steps_state) + survey->reads * sizeof(uint64_t);
 	steps->link_offset = survey->statx ? sizeof(struct statx) : 0;
-	steps->paths_offset = steps->link_offset + (survey->readlink ? IOBATCH_PATH_MAX : 0);
+	steps->paths_offset = steps->link_offset + (survey->readlink ? PATH_MAX : 0);
 	base->scratch_size = steps->paths_offset + survey->chain_space_max;
 }
 

@@ -10,9 +10,12 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "processor/file.h"
 
 /* Digits of UINT64_MAX. */
 #define INDEX_DIGITS_MAX 20u
@@ -26,6 +29,7 @@ enum piece_kind {
 	PIECE_STEM,
 	PIECE_DIR,
 	PIECE_INDEX,
+	PIECE_GROUP,
 };
 
 static const char *const placeholders[] = {
@@ -35,21 +39,25 @@ static const char *const placeholders[] = {
 
 struct piece {
 	enum piece_kind kind;
-	size_t offset; /* of a literal, in the template's text */
+	size_t offset; /* of a literal, in the template's text; which group, from 0 */
 	size_t length;
+};
+
+/* Paths that stay in the directory of the file, by how they begin. */
+enum template_place {
+	PLACE_ANYWHERE,
+	PLACE_PATH, /* "{path}", and no slash behind it */
+	PLACE_DIR,  /* "{dir}/", the same, and something behind it */
 };
 
 struct template
 {
 	size_t space;
+	enum template_place place;
+	unsigned groups;
 	unsigned count;
 	struct piece *pieces;
 	char *text; /* the literals, each terminated by a NUL */
-};
-
-struct bytes {
-	const char *start;
-	size_t length;
 };
 
 /* ------------------------------------------------------- taking apart -- */
@@ -81,12 +89,17 @@ static int fail_unknown(char **ret_error, const char *name, size_t length)
 	return fail(ret_error, message);
 }
 
-static int kind_of(const char *name, size_t length, enum piece_kind *ret_kind)
+static int piece_of(const struct template *template, const char *name, size_t length,
+                    struct piece *ret_piece)
 {
+	if (length == 1 && *name >= '1' && (unsigned)(*name - '1') < template->groups) {
+		*ret_piece = (struct piece){.kind = PIECE_GROUP, .offset = (size_t)(*name - '1')};
+		return 0;
+	}
 	for (unsigned kind = PIECE_PATH; kind <= PIECE_INDEX; kind++) {
 		if (strlen(placeholders[kind]) == length &&
 		    memcmp(placeholders[kind], name, length) == 0) {
-			*ret_kind = kind;
+			*ret_piece = (struct piece){.kind = kind};
 			return 0;
 		}
 	}
@@ -111,7 +124,7 @@ static int take_apart(struct template *template, const char *text, char **ret_er
 
 	while (*at) {
 		const char *end;
-		enum piece_kind kind;
+		struct piece piece;
 
 		if (*at != '{' && *at != '}') {
 			template->text[to++] = *at++;
@@ -128,11 +141,11 @@ static int take_apart(struct template *template, const char *text, char **ret_er
 		end = at + 1 + strcspn(at + 1, "{}");
 		if (*end != '}')
 			return fail(ret_error, "\"{\" without \"}\": \"{{\" stands for a brace");
-		if (kind_of(at + 1, (size_t)(end - at - 1), &kind) < 0)
+		if (piece_of(template, at + 1, (size_t)(end - at - 1), &piece) < 0)
 			return fail_unknown(ret_error, at + 1, (size_t)(end - at - 1));
 		end_literal(template, from, &to);
 		from = to;
-		template->pieces[template->count++] = (struct piece){.kind = kind};
+		template->pieces[template->count++] = piece;
 		at = end + 1;
 	}
 	end_literal(template, from, &to);
@@ -154,22 +167,51 @@ static int measure(struct template *template, char **ret_error)
 			space += INDEX_DIGITS_MAX;
 			break;
 		default:
-			space += IOBATCH_PATH_MAX;
+			space += PATH_MAX;
 			break;
 		}
 	}
-	if (literals >= IOBATCH_PATH_MAX)
+	if (literals >= PATH_MAX)
 		return fail(ret_error, "the text is longer than a path can be");
 	if (template->count == 0)
 		space = 0;
 	if (template->count == 1 &&
 	    (template->pieces[0].kind == PIECE_LITERAL || template->pieces[0].kind == PIECE_PATH))
 		space = 0;
-	template->space = space < IOBATCH_PATH_MAX ? space : IOBATCH_PATH_MAX;
+	template->space = space < PATH_MAX ? space : PATH_MAX;
 	return 0;
 }
 
-int template_new(const char *text, struct template **ret_template, char **ret_error)
+/* Is there no slash in the pieces from `first` on, whose first `skipped` bytes do not count? */
+static bool is_component(const struct template *template, unsigned first, size_t skipped)
+{
+	for (unsigned i = first; i < template->count; i++, skipped = 0) {
+		const struct piece *piece = &template->pieces[i];
+
+		if (piece->kind == PIECE_PATH || piece->kind == PIECE_DIR)
+			return false;
+		if (piece->kind == PIECE_LITERAL &&
+		    strchr(template->text + piece->offset + skipped, '/'))
+			return false;
+	}
+	return true;
+}
+
+static enum template_place place_of(const struct template *template)
+{
+	const struct piece *pieces = template->pieces;
+
+	if (template->count > 0 && pieces[0].kind == PIECE_PATH)
+		return is_component(template, 1, 0) ? PLACE_PATH : PLACE_ANYWHERE;
+	if (template->count > 1 && pieces[0].kind == PIECE_DIR && pieces[1].kind == PIECE_LITERAL &&
+	    template->text[pieces[1].offset] == '/' &&
+	    (pieces[1].length > 1 || template->count > 2))
+		return is_component(template, 1, 1) ? PLACE_DIR : PLACE_ANYWHERE;
+	return PLACE_ANYWHERE;
+}
+
+int template_new(const char *text, unsigned groups, struct template **ret_template,
+                 char **ret_error)
 {
 	size_t length = strlen(text);
 	struct template *template = calloc(1, sizeof(*template));
@@ -177,6 +219,7 @@ int template_new(const char *text, struct template **ret_template, char **ret_er
 
 	if (!template)
 		return -ENOMEM;
+	template->groups = groups;
 	/*
 	 * A piece stands for at least one byte of the text; a literal needs room for itself and a
 	 * NUL, and between two of them stands a placeholder, which is longer than that.
@@ -191,6 +234,7 @@ int template_new(const char *text, struct template **ret_template, char **ret_er
 	result = measure(template, ret_error);
 	if (result < 0)
 		goto failed;
+	template->place = place_of(template);
 	*ret_template = template;
 	return 0;
 failed:
@@ -223,7 +267,7 @@ static size_t trim(const char *path, size_t length)
 }
 
 /* The last component, as basename(1) has it. */
-static struct bytes name_of(const struct iobatch_file *file)
+static struct template_bytes name_of(const struct iobatch_file *file)
 {
 	size_t end = trim(file->path, file->path_length), start = end;
 
@@ -231,24 +275,25 @@ static struct bytes name_of(const struct iobatch_file *file)
 		start--;
 	if (start == end && end > 0)
 		start--; /* the root is its own name */
-	return (struct bytes){file->path + start, end - start};
+	return (struct template_bytes){file->path + start, end - start};
 }
 
 /* What is before the last component, as dirname(1) has it. */
-static struct bytes dir_of(const struct iobatch_file *file)
+static struct template_bytes dir_of(const struct iobatch_file *file)
 {
-	struct bytes name = name_of(file);
+	struct template_bytes name = name_of(file);
 	size_t length = (size_t)(name.start - file->path);
 
 	if (length == 0)
-		return file->path[0] == '/' ? (struct bytes){"/", 1} : (struct bytes){".", 1};
-	return (struct bytes){file->path, trim(file->path, length)};
+		return file->path[0] == '/' ? (struct template_bytes){"/", 1}
+		                            : (struct template_bytes){".", 1};
+	return (struct template_bytes){file->path, trim(file->path, length)};
 }
 
 /* The name without its last suffix. Dots that a name begins with begin no suffix. */
-static struct bytes stem_of(const struct iobatch_file *file)
+static struct template_bytes stem_of(const struct iobatch_file *file)
 {
-	struct bytes name = name_of(file);
+	struct template_bytes name = name_of(file);
 	size_t first = 0;
 
 	while (first < name.length && name.start[first] == '.')
@@ -262,10 +307,66 @@ static struct bytes stem_of(const struct iobatch_file *file)
 	return name;
 }
 
-ssize_t template_expand(const struct template *template, const struct iobatch_file *file,
-                        uint64_t index, char *space, const char **ret_text)
+static struct template_bytes bytes_of(const struct template *template, const struct piece *piece,
+                                      const struct iobatch_file *file, uint64_t index,
+                                      const struct template_bytes *groups,
+                                      char digits[INDEX_DIGITS_MAX + 1])
 {
-	size_t used = 0;
+	switch (piece->kind) {
+	case PIECE_LITERAL:
+		return (struct template_bytes){template->text + piece->offset, piece->length};
+	case PIECE_PATH:
+		return (struct template_bytes){file->path, file->path_length};
+	case PIECE_NAME:
+		return name_of(file);
+	case PIECE_STEM:
+		return stem_of(file);
+	case PIECE_DIR:
+		return dir_of(file);
+	case PIECE_GROUP:
+		return groups[piece->offset];
+	default:
+		return (struct template_bytes){digits,
+		                               (size_t)snprintf(digits, INDEX_DIGITS_MAX + 1,
+		                                                "%llu", (unsigned long long)index)};
+	}
+}
+
+/* Puts bytes behind the `used` ones, if the NUL will have room as well. */
+static bool put(char *space, size_t *used, struct template_bytes bytes)
+{
+	if (bytes.length >= PATH_MAX - *used)
+		return false;
+	memcpy(space + *used, bytes.start, bytes.length);
+	*used += bytes.length;
+	return true;
+}
+
+/* Expands the pieces from `first` on, without the first `skipped` bytes, behind what is there. */
+static ssize_t expand_from(const struct template *template, unsigned first, size_t skipped,
+                           const struct iobatch_file *file, uint64_t index,
+                           const struct template_bytes *groups, char *space, size_t used)
+{
+	for (unsigned i = first; i < template->count; i++, skipped = 0) {
+		char digits[INDEX_DIGITS_MAX + 1];
+		struct template_bytes bytes =
+			bytes_of(template, &template->pieces[i], file, index, groups, digits);
+
+		bytes.start += skipped;
+		bytes.length -= skipped;
+		if (!put(space, &used, bytes))
+			return -ENAMETOOLONG;
+	}
+	assert(used < template->space);
+	space[used++] = '\0';
+	return (ssize_t)used;
+}
+
+ssize_t template_expand(const struct template *template, const struct iobatch_file *file,
+                        uint64_t index, const struct template_bytes *groups, char *space,
+                        const char **ret_text)
+{
+	ssize_t used;
 
 	if (template->space == 0) {
 		if (template->count == 0)
@@ -276,41 +377,37 @@ ssize_t template_expand(const struct template *template, const struct iobatch_fi
 			*ret_text = file->path;
 		return 0;
 	}
-	for (unsigned i = 0; i < template->count; i++) {
-		const struct piece *piece = &template->pieces[i];
-		char digits[INDEX_DIGITS_MAX + 1];
-		struct bytes bytes = {NULL, 0};
+	used = expand_from(template, 0, 0, file, index, groups, space, 0);
+	if (used >= 0)
+		*ret_text = space;
+	return used;
+}
 
-		switch (piece->kind) {
-		case PIECE_LITERAL:
-			bytes = (struct bytes){template->text + piece->offset, piece->length};
-			break;
-		case PIECE_PATH:
-			bytes = (struct bytes){file->path, file->path_length};
-			break;
-		case PIECE_NAME:
-			bytes = name_of(file);
-			break;
-		case PIECE_STEM:
-			bytes = stem_of(file);
-			break;
-		case PIECE_DIR:
-			bytes = dir_of(file);
-			break;
-		case PIECE_INDEX:
-			bytes.start = digits;
-			bytes.length = (size_t)snprintf(digits, sizeof(digits), "%llu",
-			                                (unsigned long long)index);
-			break;
-		}
-		/* The NUL needs room as well. */
-		if (bytes.length >= IOBATCH_PATH_MAX - used)
-			return -ENAMETOOLONG;
-		memcpy(space + used, bytes.start, bytes.length);
-		used += bytes.length;
+ssize_t template_expand_path(const struct template *template, const struct iobatch_file *file,
+                             uint64_t index, char *space, const char **ret_path, int *ret_dirfd)
+{
+	const struct template_bytes name = {file_name(file), file->path_length - file->name};
+	size_t copied = 0;
+	ssize_t used;
+
+	if (!file->directory || template->place == PLACE_ANYWHERE) {
+		used = template_expand(template, file, index, NULL, space, ret_path);
+		if (used >= 0)
+			*ret_dirfd = AT_FDCWD;
+		return used;
 	}
-	assert(used < template->space);
-	space[used++] = '\0';
-	*ret_text = space;
-	return (ssize_t)used;
+	if (template->space == 0) {
+		*ret_path = name.start;
+		*ret_dirfd = file_dirfd(file);
+		return 0;
+	}
+	if (template->place == PLACE_PATH && !put(space, &copied, name))
+		return -ENAMETOOLONG;
+	used = expand_from(template, 1, template->place == PLACE_DIR ? 1 : 0, file, index, NULL,
+	                   space, copied);
+	if (used >= 0) {
+		*ret_path = space;
+		*ret_dirfd = file_dirfd(file);
+	}
+	return used;
 }

@@ -13,7 +13,7 @@
 int temporary_seed(uint64_t *ret_seed);
 
 /*
- * Writes "DIR/.NAME.iobatch-PID-INDEX-SEED" for the path "DIR/NAME" of `length` bytes. A long NAME
+ * Writes "DIR/.NAME.iobatch-DIGITS" for the path "DIR/NAME" of `length` bytes. A long NAME
  * is shortened. -ENAMETOOLONG when that does not fit `size` bytes, the NUL included.
  */
 int temporary_name(const char *path, size_t length, uint64_t index, uint64_t seed, char *ret_name,

@@ -77,7 +77,7 @@ static void glob_free(struct iobatch_source *source)
 	free(glob_source);
 }
 
-static const struct source_kind glob_kind = {glob_next, glob_free};
+static const struct source_kind glob_kind = {.next = glob_next, .free = glob_free};
 
 int iobatch_source_glob(const char *pattern, struct iobatch_source **ret_source)
 {

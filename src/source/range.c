@@ -89,7 +89,7 @@ static void range_free(struct iobatch_source *source)
 	free(range);
 }
 
-static const struct source_kind range_kind = {range_next, range_free};
+static const struct source_kind range_kind = {.next = range_next, .free = range_free};
 
 static int range_size(int fd, mode_t mode, uint64_t size, uint64_t *ret_size)
 {

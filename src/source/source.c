@@ -8,12 +8,27 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "ahead.h"
+#include "directory.h"
 
 void source_init(struct iobatch_source *source, const struct source_kind *kind, uint64_t count)
 {
 	*source = (struct iobatch_source){.kind = kind, .count = count};
+}
+
+int source_run_ahead(struct iobatch_source *source)
+{
+	return ahead_new(source, &source->ahead);
+}
+
+void source_flush(struct iobatch_source *source)
+{
+	if (source->ahead)
+		ahead_flush(source->ahead);
 }
 
 int source_leave_out(struct iobatch_source *source, int error, const char *directory,
@@ -65,11 +80,38 @@ void source_fill(struct iobatch_file *file, const char *path, size_t length)
 	file->length = 0;
 	file->fd = -1;
 	file->type = 0; /* DT_UNKNOWN */
-	file->reserved = 0;
-	file->relative = (uint16_t)source_name_start(path, length);
+	file->device = 0;
+	file->directory = NULL;
+	file->dirfd = AT_FDCWD;
+	file->flags = 0;
+	file->extra_length = 0;
+	file->root = 0;
+	file->name = 0;
+	file->relative = (uint32_t)source_name_start(path, length);
 	file->path_length = (uint32_t)length;
 	memcpy(file->path, path, length);
 	file->path[length] = '\0';
+}
+
+void source_place(struct iobatch_source *source, struct iobatch_file *file,
+                  struct iobatch_directory *directory, size_t name)
+{
+	directory_use(directory);
+	source->out++;
+	file->directory = directory;
+	file->dirfd = directory->fd;
+	file->device = directory->device;
+	file->name = (uint32_t)name;
+}
+
+void source_take_back(struct iobatch_source *source, const struct iobatch_file *file)
+{
+	if (!file->directory)
+		return;
+	if (source->kind->released)
+		source->kind->released(source, file);
+	directory_unuse(file->directory);
+	source->out--;
 }
 
 static ssize_t source_next(void *context, void *object)
@@ -78,14 +120,32 @@ static ssize_t source_next(void *context, void *object)
 	struct iobatch_file *file = object;
 
 	if (!source->ended) {
-		int rc = source->kind->next(source, file);
+		int rc = source->ahead ? ahead_next(source->ahead, file)
+		                       : source->kind->next(source, file);
 
 		if (rc > 0)
 			return (ssize_t)iobatch_file_size(file);
+		if (rc == -EAGAIN)
+			return rc;
 		source->ended = true;
 		source->end = rc;
 	}
 	return source->end;
+}
+
+static void source_release(void *context, void *object)
+{
+	struct iobatch_source *source = context;
+
+	source_take_back(source, object);
+	ahead_released(source->ahead);
+}
+
+static void source_listen(void *context, void (*wake)(void *waker), void *waker)
+{
+	struct iobatch_source *source = context;
+
+	ahead_listen(source->ahead, wake, waker);
 }
 
 struct iobatch_items iobatch_source_items(struct iobatch_source *source)
@@ -94,6 +154,10 @@ struct iobatch_items iobatch_source_items(struct iobatch_source *source)
 		iobatch_items_stream(source_next, source, sizeof(struct iobatch_file));
 
 	items.count = source->count;
+	if (source->ahead) {
+		items.release = source_release;
+		items.listen = source_listen;
+	}
 	return items;
 }
 
@@ -111,11 +175,17 @@ uint64_t iobatch_source_errors(const struct iobatch_source *source, int *ret_err
 
 void iobatch_source_free(struct iobatch_source *source)
 {
+	struct ahead *ahead;
 	char *first_path;
 
 	if (!source)
 		return;
+	ahead = source->ahead;
+	/* A thread that hangs in a dead file system keeps all that it may come back to. */
+	if (ahead && !ahead_stop(ahead))
+		return;
 	first_path = source->first_path;
 	source->kind->free(source);
+	ahead_free(ahead);
 	free(first_path);
 }

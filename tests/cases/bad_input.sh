@@ -73,7 +73,7 @@ printf 'items: {list: {file: list}, glob: {pattern: a}}\nprocessor: {nop: {}}\n'
 refused "two sources" "job.yaml:1: items.list: items already has glob, and can have only one of them"
 
 printf 'items: {list: {file: list}}\nprocessor: {}\n' >job.yaml
-refused "no processor" "job.yaml:2: processor: must have one of hash, copy, read, nop, steps"
+refused "no processor" "job.yaml:2: processor: must have one of copy, move, hash, verify, compare, remove, read, fill, stat, set, rename, steps, nop"
 
 printf 'items: {list: {file: list}}\nprocessor: {hash: {algorithm: md5}}\n' >job.yaml
 refused "unknown word" "job.yaml:2: processor.hash.algorithm: must be one of xxh3, xxh3-64, xxh3-128, sha256, crc32c, blake2b, not \"md5\""
@@ -101,7 +101,7 @@ refused "a manifest of blocks" \
 
 printf 'items: {range: {path: list}}\nprocessor: {copy: {destination: to}}\n' >job.yaml
 refused "a copy of blocks" \
-	"job.yaml:2: processor.copy: copies whole files, and items.range has blocks of one; use items.list to copy one file"
+	"job.yaml:2: processor.copy: works on whole files, and items.range has blocks of one; use items.list for one file"
 
 rm job.yaml
 refused "no such job" "job.yaml: No such file or directory"

@@ -63,16 +63,22 @@ skip() {
 	echo "ok $number - $1$on # SKIP $2"
 }
 
-# exits NAME CODE ARGUMENTS...: runs the command, with its output in $out and $err; a job on the
-# executor that the case is about.
+# exits NAME CODE ARGUMENTS...: runs the command, with its output in $out and $err; a job or a verb
+# on the executor that the case is about.
 exits() {
 	name=$1
 	code=$2
 	shift 2
-	if [ -n "$executor" ] && [ "$1" = run ]; then
-		shift
-		set -- run --executor="$executor" "$@"
-	fi
+	case ${1-} in
+	check | ops | doctor | --*) ;;
+	*)
+		if [ -n "$executor" ]; then
+			verb=$1
+			shift
+			set -- "$verb" --executor="$executor" "$@"
+		fi
+		;;
+	esac
 	"$iobatch" "$@" >"$out" 2>"$err"
 	is "$name" "$code" $?
 }
@@ -91,6 +97,59 @@ holds() {
 # value FILE KEY...: of a JSON file.
 value() {
 	"$json_get" "$@"
+}
+
+# refused NAME TEXT ARGUMENTS...: it exits with 2, says so in one line, and leaves all that is here as
+# it was.
+refused() {
+	refused_name=$1
+	refused_text=$2
+	shift 2
+	listing . >"$work/before"
+	exits "$refused_name" 2 "$@"
+	holds "$refused_name: why" "$err" "$refused_text"
+	is "$refused_name: nothing on stdout" "" "$(cat "$out")"
+	listing . >"$work/after"
+	cmp -s "$work/before" "$work/after"
+	ok "$refused_name: nothing was touched"
+}
+
+# listing DIRECTORY: all that can be told of what is in it but for its content: type, mode, owner,
+# modification time, names of the same file, size, target. Directories have no size of their own.
+listing() {
+	(cd "$1" && find . \( -type d -printf '%p %y %m %U:%G %T@\n' \) -o \
+		-printf '%p %y %m %U:%G %T@ %n %s %l\n' | sort)
+}
+
+# same NAME DIRECTORY DIRECTORY: the two hold the same, to the last bit.
+same() {
+	listing "$2" >"$work/first.list"
+	listing "$3" >"$work/second.list"
+	diff "$work/first.list" "$work/second.list" >"$out" &&
+		(cd "$2" && find . -type f -exec sha256sum {} + | sort) >"$work/first.list" &&
+		(cd "$3" && find . -type f -exec sha256sum {} + | sort) >"$work/second.list" &&
+		diff "$work/first.list" "$work/second.list" >"$out"
+	ok "$1"
+}
+
+# Runs what follows as somebody who is not root, when root runs this; needs a case that has called
+# can_be_nobody.
+as_nobody() {
+	if [ "$(id -u)" -ne 0 ]; then
+		"$@"
+	else
+		setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+	fi
+}
+
+# Whether as_nobody can be used; lets nobody into this directory and to the command.
+can_be_nobody() {
+	[ "$(id -u)" -eq 0 ] || return 0
+	command -v setpriv >/dev/null || return 1
+	chmod 755 "$work"
+	chmod 777 .
+	cp "$iobatch" "$work/iobatch"
+	iobatch=$work/iobatch
 }
 
 # ran_on FILE: does the result say that it was the executor that the case is about?

@@ -23,17 +23,17 @@ refused() {
 	is "$1: nothing was touched" "$before" "$(find . | sort)"
 }
 
-refused "the root itself" tree "is items.walk.root itself"
-refused "the root with slashes" .//tree/ "is items.walk.root itself"
-refused "the root by its whole name" "$PWD/tree" "is items.walk.root itself"
-refused "the root by a link" link "is items.walk.root itself"
-refused "a directory in the root" tree/sub "lies in items.walk.root, tree,"
-refused "a new directory in the root" tree/new/ "lies in items.walk.root, tree,"
-refused "a new directory in the root by a link" beside/up/sub/new "lies in items.walk.root, tree,"
-refused "a root that is the current directory" new "lies in items.walk.root, .," .
-refused "the whole file system" new "lies in items.walk.root, /," /
-refused "a destination that holds the root" . "holds items.walk.root, tree,"
-refused "a destination that holds the root, by a link" . "holds items.walk.root, beside/up/sub," beside/up/sub
+refused "the root itself" tree "is tree itself"
+refused "the root with slashes" .//tree/ "is tree itself"
+refused "the root by its whole name" "$PWD/tree" "is tree itself"
+refused "the root by a link" link "is tree itself"
+refused "a directory in the root" tree/sub "lies in tree,"
+refused "a new directory in the root" tree/new/ "lies in tree,"
+refused "a new directory in the root by a link" beside/up/sub/new "lies in tree,"
+refused "a root that is the current directory" new "lies in .," .
+refused "the whole file system" new "lies in /," /
+refused "a destination that holds the root" . "holds tree,"
+refused "a destination that holds the root, by a link" . "holds beside/up/sub," beside/up/sub
 
 sed 's/destination: to/destination: tree\/to/' job.yaml >in.yaml
 exits "without --set" 2 run in.yaml

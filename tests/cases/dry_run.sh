@@ -12,11 +12,11 @@ printf 'items: {walk: {root: tree, types: [file, directory, symlink]}}\nprocesso
 
 before=$(find . | sort | od -c)
 exits "a copy" 0 run job.yaml --dry-run
-is "each item with its destination, names escaped" "copy: tree -> to
-copy: tree/a -> to/a
+is "each item with its destination, names escaped" "copy: tree/a -> to/a
 copy: tree/link -> to/link
-copy: tree/sub -> to/sub
 copy: tree/sub/b\\x0ax\\xff -> to/sub/b\\x0ax\\xff
+copy: tree/sub -> to/sub
+copy: tree -> to
 5 items in 3 batches; nothing was touched" "$(cat "$out")"
 is "nothing was touched" "$before" "$(find . | sort | od -c)"
 

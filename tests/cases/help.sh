@@ -8,7 +8,18 @@ exits "--version" 0 --version
 grep -qx 'iobatch [0-9]*\.[0-9]*\.[0-9]*' "$out"
 ok "is name and number"
 
-for command in "" run check ops doctor; do
+# has_all FILE TEXT...: all the texts are in it.
+has_all() {
+	file=$1
+	shift
+	for text; do
+		grep -qF -e "$text" "$file" || return 1
+	done
+}
+
+verbs="copy move hash verify compare remove rename stat read write sync touch chmod chown truncate"
+
+for command in "" run check ops doctor $verbs; do
 	# shellcheck disable=SC2086 # no word for none
 	exits "'$command --help'" 0 $command --help
 	holds "'$command --help' has examples" "$out" "Examples:"
@@ -22,6 +33,42 @@ for command in "" run check ops doctor; do
 	[ "$(awk '{ if (length($0) > longest) longest = length($0) } END { print longest }' "$err")" -le 78 ]
 	ok "'$command --help' is not wrapped in the middle of a sentence"
 done
+"$iobatch" --help >"$out"
+for verb in $verbs; do
+	grep -q "^  $verb  *[a-z]" "$out"
+	ok "--help lists $verb"
+done
+for verb in $verbs; do
+	"$iobatch" "$verb" --help >"$out"
+	has_all "$out" --set --executor --progress --result --list-successful --dry-run --print-job --batch-size \
+		--max-concurrent --delay-ms --timeout-ms --retries --rings
+	ok "$verb --help explains the common options"
+	sed -n '/^Exit status/,$p' "$out" >"$err"
+	has_all "$err" "status: 0" "; 1 some" "; 2 wrong" "; 3 this" "; 5 halted"
+	ok "$verb --help explains exit statuses"
+	[ "$(grep -c "^  .*iobatch $verb" "$out")" -ge 2 ]
+	ok "$verb --help has two examples or more"
+done
+for verb in copy move hash compare remove rename stat read sync touch chmod chown truncate; do
+	"$iobatch" "$verb" --help >"$out"
+	has_all "$out" --types --include= --exclude= --include-path --exclude-path --min-size --max-size --older-than \
+		--newer-than --min-depth --max-depth --one-file-system --cross-file-systems --order
+	ok "$verb --help explains the filters"
+done
+for verb in copy move hash remove rename stat read sync touch chmod chown truncate; do
+	"$iobatch" "$verb" --help >"$out"
+	has_all "$out" --files-from --null --column --delimiter --root
+	ok "$verb --help explains lists"
+done
+for verb in rename stat sync touch chmod chown truncate; do
+	"$iobatch" "$verb" --help >"$out"
+	holds "$verb --help explains --recursive" "$out" "-r, --recursive"
+done
+exits "a word that is nearly a verb" 2 remvoe a
+says "is asked about" "$err" "iobatch: remvoe is not a command; did you mean remove?"
+exits "a word that is none" 2 frobnicate
+says "is told where to look" "$err" "iobatch: frobnicate is not a command; iobatch --help lists them"
+
 "$iobatch" run --help >"$out"
 for option in --set --executor --progress --result --list-successful --dry-run; do
 	holds "run --help explains $option" "$out" "$option"

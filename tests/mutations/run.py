@@ -26,6 +26,8 @@ import sys
 import tempfile
 
 TIME_LIMIT_S = 10
+# What is not mutated comes to an end, if slowly with sanitizers on a busy machine.
+CONTROL_LIMIT_S = 240
 
 
 class Mutation:
@@ -91,12 +93,12 @@ class Project:
         return self.run(command)
 
 
-def run_program(program, seeds):
+def run_program(program, seeds, limit=TIME_LIMIT_S):
     """Returns what the program found, None when that is nothing."""
     process = subprocess.Popen([program, seeds], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                text=True, errors='replace')
     try:
-        output = process.communicate(timeout=TIME_LIMIT_S)[0]
+        output = process.communicate(timeout=limit)[0]
     except subprocess.TimeoutExpired:
         # It says in which seed it is.
         process.send_signal(signal.SIGABRT)
@@ -128,7 +130,7 @@ def try_mutation(project, directory, number, mutation, seeds):
 
 def try_control(project, directory, seeds):
     program = pathlib.Path(directory) / 'control'
-    wrong = project.link(program, None) or run_program(program, seeds)
+    wrong = project.link(program, None) or run_program(program, seeds, CONTROL_LIMIT_S)
     return not wrong, wrong or ''
 
 

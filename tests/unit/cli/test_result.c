@@ -263,10 +263,44 @@ static void a_result_file_has_the_permissions_of_a_new_file(void **state)
 	assert_int_equal(stat_.st_mode & 07777, 0640);
 }
 
+static void what_was_skipped_is_written_with_its_reason(void **state)
+{
+	struct iobatch_file a = named("/a"), b = named("/b");
+	struct iobatch_outcome successful[] = {
+		{.object = &a,
+	         .attempts = 1,
+	         .opcode = -1,
+	         .skipped = true,
+	         .error_name = "EEXISTING",
+	         .message = "there is something already"},
+		{.index = 1, .object = &b, .attempts = 1, .opcode = -1},
+	};
+	struct iobatch_result result = IOBATCH_RESULT_INIT;
+	struct result_report report = {.job = "j", .result = &result, .list_successful = true};
+	const json_t *list;
+	json_t *root;
+
+	(void)state;
+	result.successful = result.total_processed = 2;
+	result.skipped = 1;
+	result.successful_items = successful;
+	result.successful_items_count = 2;
+	root = write_and_load(&report);
+	assert_int_equal(count_at(root, "skipped"), 1);
+	list = json_object_get(root, "successful_items");
+	assert_string_equal(text_at(json_array_get(list, 0), "skipped"), "EEXISTING");
+	assert_string_equal(text_at(json_array_get(list, 0), "message"),
+	                    "there is something already");
+	assert_null(json_object_get(json_array_get(list, 1), "skipped"));
+	assert_null(json_object_get(json_array_get(list, 1), "message"));
+	json_decref(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts_and_failures_are_written),
+		cmocka_unit_test(what_was_skipped_is_written_with_its_reason),
 		cmocka_unit_test(what_is_stuck_and_how_late_it_was_is_written),
 		cmocka_unit_test(successful_items_are_listed_when_asked_for),
 		cmocka_unit_test(names_of_bytes_do_not_break_the_document),

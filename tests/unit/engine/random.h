@@ -22,6 +22,7 @@
 #define BUFFER_SIZE 4096u
 #define RINGS_MAX 3u
 #define CONCURRENT_MAX 5u
+#define TAKEN_MAX 64u
 
 extern _Thread_local uint64_t current_seed; /* for the message */
 
@@ -56,10 +57,13 @@ struct record {
 	uint32_t cleanups;
 	unsigned settled;
 	unsigned told;
-	bool stuck; /* when it settled */
-	bool over;  /* the processor has ended the attempt */
-	int error;  /* when it settled */
-	int given;  /* the attempt's error as the processor gave it; 0 = it gave none */
+	unsigned released;
+	const struct slot *slot; /* in which it settled */
+	bool skipped;            /* by the attempt */
+	bool stuck;              /* when it settled */
+	bool over;               /* the processor has ended the attempt */
+	int error;               /* when it settled */
+	int given; /* the attempt's error as the processor gave it; 0 = it gave none */
 	uint64_t bytes;
 	/* On the clock of the item's ring. */
 	uint64_t start_ns;   /* of the attempt */
@@ -87,6 +91,8 @@ struct world {
 	_Atomic unsigned late;        /* items that have timed out */
 	_Atomic unsigned left_behind; /* slots of which ops were in flight at the end */
 	uint64_t bytes;
+	uint64_t skipped;
+	_Atomic unsigned taken; /* descriptors, out of items */
 	_Atomic unsigned batch_left[ITEMS_MAX];
 	_Atomic unsigned batches_active;
 	uint64_t digest; /* of what on_settled was told */

@@ -234,7 +234,8 @@ static int observed_submit(struct executor *executor, const struct executor_requ
 		if (i + 1 < count)
 			check_link(observer, request->op, requests[i + 1].op);
 		if (request->direct)
-			CHECK((unsigned)request->fd < observer->files);
+			CHECK(!observer->world->processor.process_files &&
+			      (unsigned)request->fd < observer->files);
 		else if (named && request->op->file >= 0 && request->fd != -1)
 			CHECK(request->fd >= FD_FIRST &&
 			      observer->holder[request->fd - FD_FIRST] == holder_of(request));
@@ -431,6 +432,13 @@ static int observed_cancel(struct executor *executor, uint64_t id)
 	return observer->inner->ops->cancel(observer->inner, id);
 }
 
+/* Streams block: time stands still while nobody asks for it. */
+static void observed_wake(struct executor *executor)
+{
+	(void)executor;
+	CHECK(!"the simulated executor is not woken");
+}
+
 static void observed_grow(struct executor *executor, unsigned count)
 {
 	struct observer *observer = (struct observer *)executor;
@@ -438,6 +446,16 @@ static void observed_grow(struct executor *executor, unsigned count)
 	/* What is stuck takes no room from the others: a ring has it from the beginning. */
 	observer->capacity += observer->chain_ops_max * count;
 	observer->inner->ops->grow(observer->inner, count);
+}
+
+static void observed_disown(struct executor *executor, int fd)
+{
+	struct observer *observer = (struct observer *)executor;
+	unsigned place = (unsigned)(fd - FD_FIRST);
+
+	CHECK(fd >= FD_FIRST && place < observer->files && observer->holder[place]);
+	observer->holder[place] = 0;
+	observer->inner->ops->disown(observer->inner, fd);
 }
 
 static uint64_t observed_now_ns(struct executor *executor)
@@ -509,7 +527,9 @@ int __wrap_simulated_new(const struct executor_config *config, struct executor *
 		.timer = observed_timer,
 		.cancel = observed_cancel,
 		.wait = observed_wait,
+		.wake = observed_wake,
 		.grow = observed_grow,
+		.disown = observed_disown,
 		.now_ns = observed_now_ns,
 		.free = observed_free,
 	};
@@ -534,7 +554,10 @@ int __wrap_simulated_new(const struct executor_config *config, struct executor *
 	observer->number = config->number;
 	observer->answers = calloc(config->in_flight_max, sizeof(*observer->answers));
 	observer->files = config->files;
-	observer->holder = calloc(config->files + 1, sizeof(*observer->holder));
+	/* Descriptors that were taken are never used again. */
+	if (world->processor.process_files)
+		observer->files = config->in_flight_max + TAKEN_MAX;
+	observer->holder = calloc(observer->files + 1, sizeof(*observer->holder));
 	CHECK(observer->flying && observer->holder && observer->answers);
 	*ret_executor = &observer->base;
 	return 0;

@@ -89,6 +89,15 @@ int __wrap_munmap(void *address, size_t size)
 	return __real_munmap(address, size);
 }
 
+static _Atomic unsigned released;
+
+static void release(void *context, void *object)
+{
+	(void)context;
+	(void)object;
+	released++;
+}
+
 static int next_with_buffer(void *context, struct iobatch_item *item,
                             const struct iobatch_chain *done, struct iobatch_chain *chain)
 {
@@ -110,6 +119,8 @@ static bool run_with_failure(unsigned executor, unsigned rings, long at, bool ev
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
 	int error;
 
+	items.release = release;
+	released = 0;
 	processor.next = next_with_buffer;
 	processor.state_size = 100;
 	processor.files_max = 2;
@@ -129,6 +140,7 @@ static bool run_with_failure(unsigned executor, unsigned rings, long at, bool ev
 	if (error == 0) {
 		assert_int_equal(result.total_processed, 200);
 		assert_int_equal(result.failed, 67);
+		assert_int_equal(released, 200);
 		if (!result.lists_incomplete) {
 			assert_int_equal(result.failed_items_count, 67);
 			assert_int_equal(result.successful_items_count, 133);
@@ -138,6 +150,7 @@ static bool run_with_failure(unsigned executor, unsigned rings, long at, bool ev
 		assert_true(result.message[0] != '\0');
 		assert_int_equal(result.total_processed, 0);
 		assert_int_equal(numbers.given, 0);
+		assert_int_equal(released, 0);
 	}
 	iobatch_result_deinit(&result);
 	watching = false;

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -143,6 +145,94 @@ static void a_lane_takes_its_bound_and_a_sequence_enters_whole(void **state)
 	mounts_free(mounts);
 }
 
+static unsigned lane_of(struct lanes *lanes, uint64_t device, int dirfd, const char *path)
+{
+	struct iobatch_op op = iobatch_op_statx(dirfd, path, 0, 0, NULL);
+	struct slot slot = {0};
+	unsigned lane;
+
+	op.device = device;
+	assert_null(lanes_enter(lanes, &slot, &op, 1));
+	lane = (unsigned)op.reserved[0] - 1;
+	assert_true(lane < lanes->count);
+	assert_int_equal(lanes->all[lane].in_flight, 1);
+	lanes_leave(lanes, &op);
+	return lane;
+}
+
+static void a_device_says_more_than_a_path(void **state)
+{
+	struct mounts *mounts = make(table);
+	struct lanes lanes = {0};
+
+	(void)state;
+	assert_int_equal(lanes_init(&lanes, mounts, 1), 0);
+	assert_int_equal(lane_of(&lanes, makedev(8, 2), AT_FDCWD, "/etc"), HOME);
+	assert_int_equal(lane_of(&lanes, makedev(0, 50), 7, "x"), AWAY);
+	/* Two that have the same place in what is remembered. */
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(lane_of(&lanes, makedev(8, 1), 7, "x"), ROOT);
+		assert_int_equal(lane_of(&lanes, makedev(8, 1 + 16), 7, "x"), 5);
+	}
+	/* A device with a large number. */
+	assert_int_equal(lane_of(&lanes, makedev(4095, 1048575), 7, "x"), 6);
+	lanes_deinit(&lanes);
+	mounts_free(mounts);
+}
+
+static void unknown_devices_have_lanes_of_their_own_until_they_share_the_last(void **state)
+{
+	struct mounts *mounts = make(table);
+	struct lanes lanes = {0};
+
+	(void)state;
+	assert_int_equal(lanes_init(&lanes, mounts, 1), 0);
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 100; i++) {
+			unsigned spare = i < LANES_SPARE ? i : LANES_SPARE - 1;
+
+			assert_int_equal(lane_of(&lanes, makedev(0, 1000 + i), 7, "x"), 5 + spare);
+		}
+	}
+	assert_int_equal(lanes.used_count, LANES_SPARE);
+	lanes_deinit(&lanes);
+	mounts_free(mounts);
+}
+
+static void a_descriptor_that_is_used_again_is_looked_up_again(void **state)
+{
+	static const char *const directories[] = {"/proc/self", "/"};
+	struct mounts_base nowhere = {0, 0};
+	struct lanes lanes = {0};
+	struct stat stat_buffer;
+	struct mounts *mounts;
+
+	(void)state;
+	assert_int_equal(mounts_new(&mounts), 0);
+	assert_int_equal(lanes_init(&lanes, mounts, 1), 0);
+	assert_int_not_equal(mounts_find(mounts, nowhere, "/proc/self"),
+	                     mounts_find(mounts, nowhere, "/"));
+	/* What is remembered of the current directory is no other's. */
+	assert_int_equal(chdir("/sys"), 0);
+	assert_int_equal(lane_of(&lanes, 0, AT_FDCWD, "x"), mounts_find(mounts, nowhere, "/sys"));
+	for (unsigned i = 0; i < 4; i++) {
+		const char *directory = directories[i % 2];
+		int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		assert_true(fd >= 0);
+		assert_int_equal(dup2(fd, 100), 100);
+		assert_int_equal(lane_of(&lanes, 0, 100, "x/y"),
+		                 mounts_find(mounts, nowhere, directory));
+		assert_int_equal(stat(directory, &stat_buffer), 0);
+		assert_int_equal(lane_of(&lanes, 0, 100, "x"),
+		                 lane_of(&lanes, stat_buffer.st_dev, 100, "x"));
+		close(fd);
+	}
+	close(100);
+	lanes_deinit(&lanes);
+	mounts_free(mounts);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +240,9 @@ int main(void)
 		cmocka_unit_test(without_a_table_there_is_one_file_system),
 		cmocka_unit_test(a_relative_path_starts_from_its_directory),
 		cmocka_unit_test(a_lane_takes_its_bound_and_a_sequence_enters_whole),
+		cmocka_unit_test(a_device_says_more_than_a_path),
+		cmocka_unit_test(unknown_devices_have_lanes_of_their_own_until_they_share_the_last),
+		cmocka_unit_test(a_descriptor_that_is_used_again_is_looked_up_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

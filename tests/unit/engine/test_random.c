@@ -24,6 +24,7 @@ static struct record *record_of(struct world *world, const struct iobatch_item *
 {
 	CHECK(item->index < world->count);
 	CHECK(*(uint64_t *)item->object == item->index);
+	CHECK(!world->records[item->index].released);
 	return &world->records[item->index];
 }
 
@@ -89,7 +90,7 @@ static struct iobatch_op other_op(uint64_t *random, const struct iobatch_item *i
 	case 2:
 		return iobatch_op_unlinkat(AT_FDCWD, "a", 0);
 	case 3:
-		return iobatch_op_fchmodat(AT_FDCWD, "a", 0600);
+		return iobatch_op_fchmodat(AT_FDCWD, "a", 0600, 0);
 	default:
 		return iobatch_op_nop();
 	}
@@ -216,6 +217,7 @@ static void start_attempt(struct world *world, struct iobatch_item *item, struct
 	record->bytes = 0;
 	record->attempts++;
 	record->over = false;
+	record->skipped = false;
 	state->random = draw(&random) | 1;
 	check_buffers(item, 0);
 	if (item->attempt > 1)
@@ -227,6 +229,26 @@ static void start_attempt(struct world *world, struct iobatch_item *item, struct
 }
 
 static const struct iobatch_error own_error = {"EOWN", "an error of its own"};
+static const struct iobatch_error own_reason = {"EREASON", "a reason of its own"};
+
+/* A file that is surely open leaves the item. */
+static void take_file(struct world *world, struct iobatch_item *item, struct state *state)
+{
+	unsigned file = (unsigned)below(&state->random, 4);
+	int fd;
+
+	if (!(state->open & 1u << file))
+		return;
+	if (world->processor.process_files && atomic_fetch_add(&world->taken, 1) >= TAKEN_MAX)
+		return;
+	fd = iobatch_item_take_fd(item, (int)file);
+	if (!world->processor.process_files) {
+		CHECK(fd == -EINVAL);
+		return;
+	}
+	CHECK(fd > STDERR_FILENO && iobatch_item_take_fd(item, (int)file) == -EBADF);
+	state->open &= ~(1u << file);
+}
 
 static int next(void *context, struct iobatch_item *item, const struct iobatch_chain *done,
                 struct iobatch_chain *chain)
@@ -249,6 +271,11 @@ static int next(void *context, struct iobatch_item *item, const struct iobatch_c
 	record->last_ns = clock_of(item);
 	record->bytes = item->bytes += below(&state->random, 1000);
 	state->completed = 0;
+	take_file(world, item, state);
+	if (one_in(&state->random, 20)) {
+		record->skipped = true;
+		return iobatch_item_skip(item, &own_reason);
+	}
 	if (one_in(&state->random, 20))
 		return record->given = iobatch_item_fail(item, &own_error);
 	if (one_in(&state->random, 20))
@@ -383,6 +410,9 @@ static int settled(void *context, struct iobatch_item *item, const struct iobatc
 
 	CHECK(++record->settled == 1);
 	record->stuck = outcome->stuck;
+	record->slot = slot;
+	CHECK(outcome->skipped == (record->skipped && !outcome->error));
+	CHECK(!outcome->skipped || outcome->error_name == own_reason.name);
 	CHECK(outcome->stuck || (!holds_any_file(item) && item->buffer_count == 0));
 	CHECK(outcome->index == item->index && outcome->attempts == record->attempts);
 	/* That an op was cancelled is either a deadline or nobody's business but the engine's,
@@ -420,7 +450,9 @@ static void on_settled(void *context, const struct iobatch_outcome *outcome)
 	struct world *world = context;
 
 	CHECK(outcome->index < world->count && ++world->records[outcome->index].told == 1);
-	CHECK((outcome->error == 0) == (outcome->error_name == NULL));
+	CHECK((outcome->error == 0 && !outcome->skipped) == (outcome->error_name == NULL));
+	CHECK(!outcome->skipped || !outcome->error);
+	world->skipped += outcome->skipped;
 	world->records[outcome->index].error = outcome->error;
 	world->bytes += outcome->error ? 0 : outcome->bytes;
 	world->digest = world->digest * 0x100000001b3u ^ outcome->index ^
@@ -437,10 +469,28 @@ static void on_progress(void *context, const struct iobatch_progress *progress)
 	CHECK(progress->processed == progress->successful + progress->failed);
 	CHECK(progress->total_is_final ? total == world->count : total <= world->count);
 	CHECK(progress->successful >= last->successful && progress->failed >= last->failed);
+	CHECK(progress->skipped >= last->skipped && progress->skipped <= progress->successful);
 	CHECK(progress->current_batch >= last->current_batch && progress->retries >= last->retries);
 	CHECK(progress->current_batch <= progress->total_batches);
 	CHECK(progress->total_batches == (total + size - 1) / size);
 	world->last = *progress;
+}
+
+/* Once, when all have heard of the item and nothing of it is left. */
+static void release(void *context, void *object)
+{
+	struct world *world = context;
+	uint64_t index = *(uint64_t *)object;
+	struct record *record = &world->records[index];
+	const struct slot *slot = record->slot;
+
+	CHECK(index < world->count && record->settled == 1 && record->told == 1);
+	CHECK(++record->released == 1);
+	CHECK(slot->item.object == object && slot->item.index == index);
+	CHECK(slot->outstanding == 0 && slot->item.buffer_count == 0 &&
+	      !holds_any_file(&slot->item));
+	if (world->processor.cleanup && record->stuck && record->error)
+		CHECK(record->cleanups == record->attempts);
 }
 
 static ssize_t pull(void *context, void *object)
@@ -514,6 +564,7 @@ static void make_processor(struct world *world, uint64_t *random)
 	processor->scratch_size = DATA_SIZE + sizeof(struct statx);
 	processor->chain_ops_max = 1 + (unsigned)below(random, 12);
 	processor->files_max = (unsigned)below(random, 5);
+	processor->process_files = one_in(random, 3);
 	processor->buffer_size = BUFFER_SIZE;
 	processor->buffers_max = (unsigned)below(random, 4);
 	processor->buffers_min = (unsigned)below(random, processor->buffers_max + 1);
@@ -548,7 +599,7 @@ static void check_result(const struct world *world, int error, const struct ioba
 {
 	uint64_t count = error ? result->total_processed : world->count, retries = result->retries;
 	uint64_t batches = (count + world->options.batch_size - 1) / world->options.batch_size;
-	uint64_t running;
+	uint64_t running, released = 0;
 
 	CHECK(error == 0 || (error == -ETIMEDOUT && world->may_halt));
 	CHECK(error == 0 || result->stuck > world->options.max_stuck);
@@ -558,6 +609,7 @@ static void check_result(const struct world *world, int error, const struct ioba
 	CHECK(result->still_running >= world->left_behind);
 	CHECK(result->ops == world->ops && result->bytes == world->bytes);
 	CHECK(result->lateness.count == world->late);
+	CHECK(result->skipped == world->skipped && world->last.skipped == world->skipped);
 	CHECK(check_list(world, result->successful_items, result->successful_items_count, false) ==
 	      0);
 	running = check_list(world, result->failed_items, result->failed_items_count, true);
@@ -576,10 +628,13 @@ static void check_result(const struct world *world, int error, const struct ioba
 		const struct record *record = &world->records[i];
 
 		CHECK(record->settled == (i < count) && record->told == (i < count));
+		CHECK(record->released == 1 || record->stuck || i >= count);
+		released += record->released;
 		if (record->attempts > 0)
 			retries -= record->attempts - 1;
 	}
 	CHECK(error || retries == 0);
+	CHECK(released == count - result->still_running);
 }
 
 /* Runs the world of a seed; returns a digest of all that is promised to be the
@@ -609,6 +664,8 @@ static uint64_t run_seed(uint64_t seed, bool *ret_repeatable)
 	                : iobatch_items_array(world->values, world->count, sizeof(uint64_t));
 	if (streams && one_in(&random, 2))
 		items.count = world->count;
+	items.context = world;
+	items.release = release;
 
 	error = iobatch_run(&items, &world->processor, &world->options, &result);
 	check_result(world, error, &result);

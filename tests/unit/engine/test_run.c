@@ -344,6 +344,61 @@ static void a_million_items_take_no_more_memory_than_a_tenth_of_them(void **stat
 	iobatch_result_deinit(&result);
 }
 
+/* An object of which little is used, as of one with a path. */
+#define LONG_SIZE 33000u
+
+/* Looks up whether the mapping that an address lies in may have huge pages. */
+static bool may_be_huge(const void *address)
+{
+	FILE *file = fopen("/proc/self/smaps", "re");
+	bool within = false, huge = true;
+	char line[512];
+
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file)) {
+		unsigned long start, end;
+
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			within = start <= (uintptr_t)address && (uintptr_t)address < end;
+		else if (within && strncmp(line, "VmFlags:", 8) == 0)
+			huge = !strstr(line, " nh");
+	}
+	fclose(file);
+	return huge;
+}
+
+static int next_that_looks(void *context, struct iobatch_item *item,
+                           const struct iobatch_chain *done, struct iobatch_chain *chain)
+{
+	bool *huge = context;
+
+	if (item->index == 100 && done->count == 0)
+		*huge = may_be_huge(item->object);
+	return nop_next(NULL, item, done, chain);
+}
+
+static void of_long_objects_only_what_is_used_is_resident(void **state)
+{
+	struct trial_numbers numbers = {.count = 2000};
+	struct iobatch_items items = iobatch_items_stream(trial_pull_number, &numbers, LONG_SIZE);
+	struct iobatch_processor processor = IOBATCH_PROCESSOR_INIT;
+	struct iobatch_options options = IOBATCH_OPTIONS_INIT;
+	struct iobatch_result result = IOBATCH_RESULT_INIT;
+	bool huge = true;
+
+	if (access("/sys/kernel/mm/transparent_hugepage", F_OK) < 0) {
+		print_message("there are no huge pages here\n");
+		skip();
+	}
+	processor.next = next_that_looks;
+	processor.context = &huge;
+	options.executor = trial_executor(state);
+	assert_int_equal(iobatch_run(&items, &processor, &options, &result), 0);
+	assert_int_equal(result.successful, 2000);
+	assert_false(huge);
+	iobatch_result_deinit(&result);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -363,6 +418,7 @@ int main(void)
 		TRIAL_ON_EACH(an_error_of_finish_is_the_error_of_the_run),
 		TRIAL_ON_EACH(an_error_of_the_source_ends_the_intake_and_is_returned),
 		TRIAL_ON_EACH(a_million_items_take_no_more_memory_than_a_tenth_of_them),
+		TRIAL_ON_EACH(of_long_objects_only_what_is_used_is_resident),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

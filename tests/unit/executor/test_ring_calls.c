@@ -92,7 +92,7 @@ static void a_wait_for_calls_ends_at_its_time(void **state)
 {
 	struct executor *executor = ring_or_skip(8);
 	struct executor_completion completion;
-	struct iobatch_op op = iobatch_op_fchmodat(AT_FDCWD, "/nonexistent/file", 0600);
+	struct iobatch_op op = iobatch_op_fchmodat(AT_FDCWD, "/nonexistent/file", 0600, 0);
 	uint64_t now_ns = executor->ops->now_ns(executor);
 
 	(void)state;
@@ -125,7 +125,7 @@ static void without_a_pool_calls_are_made_in_place(void **state)
 {
 	struct executor *executor = ring_or_skip(8);
 	struct executor_completion completion;
-	struct iobatch_op op = iobatch_op_fchmodat(AT_FDCWD, "/nonexistent/file", 0600);
+	struct iobatch_op op = iobatch_op_fchmodat(AT_FDCWD, "/nonexistent/file", 0600, 0);
 	struct rlimit limit, none;
 
 	(void)state;

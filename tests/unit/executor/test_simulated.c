@@ -152,8 +152,8 @@ static void calls_are_answered_by_the_simulator_and_can_be_cancelled(void **stat
 	stage.simulation.script = hang_on_a;
 	stage.simulation.latency_min_ns = stage.simulation.latency_max_ns = NS_PER_MS;
 	stage_start();
-	stage.ops[0] = iobatch_op_fchmodat(AT_FDCWD, "hung", 0600);
-	stage.ops[1] = iobatch_op_fchmodat(AT_FDCWD, "b", 0600);
+	stage.ops[0] = iobatch_op_fchmodat(AT_FDCWD, "hung", 0600, 0);
+	stage.ops[1] = iobatch_op_fchmodat(AT_FDCWD, "b", 0600, 0);
 	assert_false(stage.executor->linkable[IOBATCH_OP_FCHMODAT]);
 	stage_submit(0, 1, false, 0);
 	stage_submit(1, 1, false, 0);

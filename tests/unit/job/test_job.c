@@ -93,7 +93,7 @@ static void every_option_arrives(void **state)
 
 	(void)state;
 	assert_string_equal(job->name, "all");
-	assert_string_equal(job->glob_pattern, "*");
+	assert_string_equal(job->glob.pattern, "*");
 	assert_int_equal(options->batch_size, 1);
 	assert_int_equal(options->max_concurrent, 2);
 	assert_int_equal(options->delay_ms, 3);
@@ -196,8 +196,8 @@ static void every_algorithm_has_its_name(void **state)
 		           (const char *const[]){set, NULL});
 		assert_int_equal(job->hash.algorithm, names[i].algorithm);
 		assert_string_equal(job->hash.manifest, "m");
-		assert_string_equal(job->list_file, "-");
-		assert_int_equal(job->list_separator, '\0');
+		assert_string_equal(job->list.file, "-");
+		assert_int_equal(job->list.options.separator, '\0');
 		job_free(job);
 	}
 }
@@ -254,10 +254,10 @@ static void steps_become_ops(void **state)
 	                       "    - renameat: {from: '{stem}.new', to: a, flags: [noreplace]}\n"
 	                       "    - nop: {}\n",
 	                       NULL);
-	const struct iobatch_op *ops = job->ops;
+	const struct iobatch_op *ops = job->steps.ops;
 
 	(void)state;
-	assert_int_equal(job->op_count, 10);
+	assert_int_equal(job->steps.count, 10);
 	assert_int_equal(ops[0].opcode, IOBATCH_OP_OPENAT);
 	assert_int_equal(ops[0].file, 0);
 	assert_int_equal(ops[0].dirfd, AT_FDCWD);
@@ -324,7 +324,7 @@ static void every_op_of_the_table_is_a_step(void **state)
 		         "items: {list: {file: x}}\nprocessor:\n  steps:\n%s    - %s: {%s}\n",
 		         opens ? before : "", info->name, arguments);
 		job = load(text, NULL);
-		assert_int_equal(job->ops[job->op_count - 1].opcode, opcode);
+		assert_int_equal(job->steps.ops[job->steps.count - 1].opcode, opcode);
 		job_free(job);
 	}
 }
@@ -340,7 +340,7 @@ static void later_sets_win(void **state)
 	assert_int_equal(job->options.batch_size, 4);
 	assert_int_equal(job->options.retries, 3);
 	assert_int_equal(job->source, JOB_SOURCE_LIST);
-	assert_string_equal(job->list_file, "y");
+	assert_string_equal(job->list.file, "y");
 	job_free(job);
 }
 

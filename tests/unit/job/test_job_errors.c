@@ -107,9 +107,10 @@ static void a_job_has_one_source_and_one_processor(void **state)
 {
 	static const struct sample samples[] = {
 		{"items: {}\n" NOP, NULL,
-	         "job.yaml:1: items: must have one of walk, glob, list, range"},
+	         "job.yaml:1: items: must have one of walk, glob, list, range, manifest, series"},
 		{WALK "processor: {}\n", NULL,
-	         "job.yaml:2: processor: must have one of hash, copy, read, nop, steps"},
+	         "job.yaml:2: processor: must have one of copy, move, hash, verify, compare, "
+	         "remove, read, fill, stat, set, rename, steps, nop"},
 		{"items:\n  walk: {root: /x}\n  glob: {pattern: a}\n" NOP, NULL,
 	         "job.yaml:3: items.glob: items already has walk, and can have only one of them"},
 		{WALK "processor: {read: {}, nop: {}}\n", NULL,

@@ -91,7 +91,13 @@ static void what_could_surprise_is_refused_with_its_line(void **state)
 	REFUSED("a: 1\nb: &x 2\n", "f:2: anchors are not allowed in a job; write the value out");
 	REFUSED("a: &x [1]\n", "f:1: anchors are not allowed in a job; write the value out");
 	REFUSED("a: *x\n", "f:1: aliases are not allowed in a job; write the value out");
-	REFUSED("a: !!str 1\n", "f:1: tags are not allowed in a job");
+	REFUSED("a: !!str 1\n", "f:1: tags are not allowed in a job, except !bytes for a value");
+	REFUSED("!bytes a: 1\n", "f:1: tags are not allowed in a job, except !bytes for a value");
+	REFUSED("a: !bytes [x]\n", "f:1: tags are not allowed in a job");
+	REFUSED("a: !bytes \"x\\0y\"\n", "f:1: a value holds a NUL byte");
+	REFUSED("a: !bytes \"x\\u0100\"\n",
+	        "f:1: !bytes holds a character that is no byte; write bytes as \\x00 to \\xff in "
+	        "double quotes");
 	REFUSED("a: 1\n---\nb: 2\n", "f:2: a second document begins; a job is one document");
 	REFUSED("a: 1\nb: 2\na: 3\n", "f:3: a: this key is here twice, first in line 1");
 	REFUSED("a:\n  - b: 1\n    b: 2\n", "f:3: a.0.b: this key is here twice, first in line 2");
@@ -107,7 +113,7 @@ static void what_could_surprise_is_refused_with_its_line(void **state)
 	refused(deep, sizeof(deep), "f:1: nested deeper than 64 levels");
 }
 
-static void a_document_of_more_than_a_mebibyte_is_refused(void **state)
+static void a_document_of_more_than_eight_mebibytes_is_refused(void **state)
 {
 	char *text = malloc(TREE_BYTES_MAX + 1);
 
@@ -115,7 +121,7 @@ static void a_document_of_more_than_a_mebibyte_is_refused(void **state)
 	assert_non_null(text);
 	memset(text, ' ', TREE_BYTES_MAX + 1);
 	memcpy(text, "a: 1\n", 5);
-	refused(text, TREE_BYTES_MAX + 1, "f:1: larger than 1048576 bytes");
+	refused(text, TREE_BYTES_MAX + 1, "f:1: larger than 8388608 bytes");
 	free(text);
 }
 
@@ -169,7 +175,6 @@ static void set_refuses_paths_that_lead_nowhere(void **state)
 	            "--set b.1: names an entry that the list does not have; they count from 0");
 	set_refused(root, "b.x.y", "1",
 	            "--set b.x.y: names an entry that the list does not have; they count from 0");
-	set_refused(root, "a", "\xff", "--set a: must be UTF-8, as all YAML");
 	for (const char *const *path = (const char *const[]){"", ".a", "a.", "a..b", NULL}; *path;
 	     path++) {
 		char message[128];
@@ -202,16 +207,121 @@ static void what_is_emitted_is_the_same_document_again(void **state)
 	tree_free(root);
 }
 
+/* As a --set gives them, as an argument does, and as they stand in a document. */
+static void values_are_any_bytes(void **state)
+{
+	struct tree_node *root = parse("a: !bytes \"caf\\xe9\\x01\"\n");
+	struct tree_node *again;
+	size_t length;
+	char *text;
+
+	(void)state;
+	assert_string_equal(tree_find(root, "a", NULL)->value, "caf\xe9\x01");
+	set(root, "b", "\xff{x}");
+	set(root, "c", "!bytes \"\\xfe\"");
+	assert_int_equal(tree_put(root, "d.e", "--e", "\xed\xa0\x80"), 0);
+	assert_int_equal(tree_append(root, "d.f", "--f", "\xf4\x90\x80\x80"), 0);
+	assert_int_equal(tree_append(root, "d.f", "--f", "[plain]"), 0);
+	assert_string_equal(tree_find(root, "c", NULL)->value, "\xfe");
+	/* What libcyaml gets is only looked at. */
+	assert_int_equal(tree_emit(root, &text, &length), 0);
+	again = parse(text);
+	tree_free(again);
+	free(text);
+	assert_int_equal(tree_print(root, &text, &length), 0);
+	again = parse(text);
+	free(text);
+	assert_string_equal(tree_find(again, "a", NULL)->value, "caf\xe9\x01");
+	assert_string_equal(tree_find(again, "b", NULL)->value, "\xff{x}");
+	assert_string_equal(tree_find(again, "c", NULL)->value, "\xfe");
+	assert_string_equal(tree_find(again, "d.e", NULL)->value, "\xed\xa0\x80");
+	assert_string_equal(tree_find(again, "d.f.0", NULL)->value, "\xf4\x90\x80\x80");
+	assert_string_equal(tree_find(again, "d.f.1", NULL)->value, "[plain]");
+	tree_free(again);
+	tree_free(root);
+}
+
+static void check_print(const char *value)
+{
+	struct tree_node *root = tree_new(), *again = NULL;
+	size_t length;
+	char *text, *error = NULL;
+
+	assert_non_null(root);
+	assert_int_equal(tree_put(root, "key", "", value), 0);
+	assert_int_equal(tree_append(root, "list", "", value), 0);
+	assert_int_equal(tree_put_list(root, "empty", ""), 0);
+	assert_int_equal(tree_print(root, &text, &length), 0);
+	if (tree_parse("f", text, length, &again, &error))
+		fail_msg("%s\n%s", error, text);
+	if (strcmp(tree_find(again, "key", NULL)->value, value) ||
+	    strcmp(tree_find(again, "list.0", NULL)->value, value))
+		fail_msg("printed: %s", text);
+	assert_int_equal(tree_find(again, "empty", NULL)->kind, TREE_SEQUENCE);
+	free(text);
+	tree_free(again);
+	tree_free(root);
+}
+
+/* Every byte alone, beside others and twice; every kind of character; what YAML has a use for. */
+static void what_is_printed_loads_again_as_it_was(void **state)
+{
+	static const char *const values[] = {
+		"",         " ",       "  two  ", "a: b",   "- a",      "...",
+		"---",      "null",    "~",       "true",   "0x10",     "1e3",
+		"{a}",      "[a",      "*a",      "&a",     "!a",       "!bytes x",
+		"%a",       "@a",      "`a",      "a #b",   "#a",       "a\n\nb\n",
+		"\ttab",    "\\x41",   "\"q\"",   "'q'",    "a\r\nb",   "\u00e4\u20ac\U0001f600",
+		"\xc2\x85", "\u2028x", "\ufeff",  "\uffff", "\xc2\xa0", "?a",
+		"a=b",      "=",       "<<",      "a,b",    "|",        ">",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		check_print(values[i]);
+	for (int byte = 1; byte < 256; byte++) {
+		char text[] = {(char)byte, 'x', (char)byte, (char)byte, '\0'};
+
+		check_print(text);
+		text[1] = '\0';
+		check_print(text);
+		text[0] = 'a';
+		text[1] = (char)byte;
+		text[2] = '\0';
+		check_print(text);
+	}
+}
+
+static void a_value_knows_the_argument_that_made_it(void **state)
+{
+	struct tree_node *root = tree_new();
+
+	(void)state;
+	assert_int_equal(tree_put(root, "a.b", "--b", "1"), 0);
+	assert_int_equal(tree_put(root, "a.b", "--c", "2"), 0);
+	assert_int_equal(tree_append(root, "a.l", "--l", "3"), 0);
+	assert_string_equal(tree_find(root, "a.b", NULL)->argument, "--c");
+	assert_string_equal(tree_find(root, "a.b", NULL)->value, "2");
+	assert_string_equal(tree_find(root, "a.l.0", NULL)->argument, "--l");
+	set(root, "a.b", "4");
+	assert_null(tree_find(root, "a.b", NULL)->argument);
+	assert_string_equal(tree_find(root, "a.b", NULL)->set, "a.b");
+	tree_free(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nodes_know_the_line_of_their_key),
 		cmocka_unit_test(what_could_surprise_is_refused_with_its_line),
-		cmocka_unit_test(a_document_of_more_than_a_mebibyte_is_refused),
+		cmocka_unit_test(a_document_of_more_than_eight_mebibytes_is_refused),
 		cmocka_unit_test(set_replaces_adds_and_makes_what_is_missing),
 		cmocka_unit_test(set_takes_a_value_as_it_stands_unless_it_begins_as_yaml),
 		cmocka_unit_test(set_refuses_paths_that_lead_nowhere),
 		cmocka_unit_test(what_is_emitted_is_the_same_document_again),
+		cmocka_unit_test(values_are_any_bytes),
+		cmocka_unit_test(what_is_printed_loads_again_as_it_was),
+		cmocka_unit_test(a_value_knows_the_argument_that_made_it),
 	};
 
 	return cmocka_run_group_tests_name("job/tree", tests, NULL, NULL);

@@ -158,6 +158,8 @@ static void failures_on_files_break_links_as_the_table_says(void **state)
 	check_fact(facts, iobatch_op_fdatasync(0), facts->pipe[1], EINVAL);
 	check_fact(facts, iobatch_op_fallocate(0, 0, 0, 1), facts->pipe[1], ESPIPE);
 	check_fact(facts, iobatch_op_fadvise(0, 0, 1, POSIX_FADV_NORMAL), facts->pipe[0], ESPIPE);
+	check_fact(facts, iobatch_op_fstatx(0, STATX__RESERVED, &facts->statx), facts->pipe[0],
+	           EINVAL);
 }
 
 static void a_failed_ftruncate_breaks_links_as_the_table_says(void **state)

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "op/op.h"
@@ -298,6 +299,7 @@ static void calls_return_negative_errnos(void **state)
 {
 	static const char missing[] = "/nonexistent/name";
 	struct statx statx;
+	uint64_t range[2];
 	char buffer[8];
 	const struct iobatch_op on_paths[] = {
 		iobatch_op_openat(0, AT_FDCWD, missing, O_RDONLY, 0),
@@ -309,8 +311,10 @@ static void calls_return_negative_errnos(void **state)
 		iobatch_op_symlinkat("target", AT_FDCWD, missing),
 		iobatch_op_linkat(AT_FDCWD, missing, AT_FDCWD, missing, 0),
 		iobatch_op_readlinkat(AT_FDCWD, missing, buffer, sizeof(buffer)),
-		iobatch_op_fchmodat(AT_FDCWD, missing, 0600),
+		iobatch_op_fchmodat(AT_FDCWD, missing, 0600, 0),
 		iobatch_op_utimensat(AT_FDCWD, missing, NULL, 0),
+		iobatch_op_fchownat(AT_FDCWD, missing, UINT32_MAX, UINT32_MAX),
+		iobatch_op_mknodat(AT_FDCWD, missing, S_IFIFO, 0600, 0),
 	};
 	const struct iobatch_op on_files[] = {
 		iobatch_op_close(0),
@@ -326,6 +330,10 @@ static void calls_return_negative_errnos(void **state)
 		iobatch_op_futimens(0, NULL),
 		iobatch_op_copy_file_range(0, 0, 1, 0, 1),
 		iobatch_op_ficlone(0, 1),
+		iobatch_op_fstatx(0, STATX_BASIC_STATS, &statx),
+		iobatch_op_find_data(0, 0, range),
+		iobatch_op_copy_xattrs(0, 1, IOBATCH_XATTR_USER),
+		iobatch_op_cached(0, 0, 0, range),
 	};
 
 	(void)state;
@@ -451,6 +459,126 @@ static void a_clone_has_the_data_where_the_file_system_can(void **state)
 	}
 }
 
+static void the_data_of_a_sparse_file_is_found(void **state)
+{
+	int fd = make_file("");
+	uint64_t range[2] = {7, 7};
+	struct iobatch_op op = iobatch_op_find_data(0, 0, range);
+
+	(void)state;
+	assert_int_equal(op_row(&op)->call(&op, fd, -1), -ENXIO);
+	assert_int_equal(pwrite(fd, "x", 1, 1 << 20), 1);
+	assert_int_equal(op_row(&op)->call(&op, fd, -1), 0);
+	/* Where there are no holes all is data. */
+	assert_true(range[0] == 1 << 20 || range[0] == 0);
+	assert_int_equal(range[1], (1 << 20) + 1);
+	op.offset = range[1];
+	assert_int_equal(op_row(&op)->call(&op, fd, -1), -ENXIO);
+	close(fd);
+}
+
+static void extended_attributes_become_those_of_the_other_file(void **state)
+{
+	int from = make_file("a"), to = make_file("b");
+	struct iobatch_op op = iobatch_op_copy_xattrs(0, 1, IOBATCH_XATTR_USER);
+	char value[16];
+
+	(void)state;
+	if (fsetxattr(from, "user.one", "1", 1, 0) < 0) {
+		assert_int_equal(errno, EOPNOTSUPP);
+		skip();
+	}
+	assert_int_equal(fsetxattr(from, "user.long", "0123456789", 10, 0), 0);
+	assert_int_equal(fsetxattr(to, "user.old", "x", 1, 0), 0);
+	op.op_flags = IOBATCH_XATTR_TRUSTED;
+	assert_int_equal(op_row(&op)->call(&op, from, to), 0);
+	assert_int_equal(fgetxattr(to, "user.old", value, sizeof(value)), 1);
+	op.op_flags = IOBATCH_XATTR_USER;
+	assert_int_equal(op_row(&op)->call(&op, from, to), 0);
+	assert_int_equal(fgetxattr(to, "user.one", value, sizeof(value)), 1);
+	assert_int_equal(fgetxattr(to, "user.long", value, sizeof(value)), 10);
+	assert_memory_equal(value, "0123456789", 10);
+	assert_int_equal(fgetxattr(to, "user.old", value, sizeof(value)), -1);
+	assert_int_equal(errno, ENODATA);
+	close(from);
+	close(to);
+}
+
+static void the_pages_of_a_file_that_was_just_written_are_cached(void **state)
+{
+	char data[3 * 4096 + 1];
+	uint64_t pages[2];
+	struct iobatch_op op = iobatch_op_cached(0, 0, 0, pages);
+	int fd = make_file("");
+
+	(void)state;
+	assert_int_equal(op_row(&op)->call(&op, fd, -1), 0);
+	assert_int_equal(pages[1], 0);
+	memset(data, 'x', sizeof(data));
+	assert_int_equal(pwrite(fd, data, sizeof(data), 0), sizeof(data));
+	assert_int_equal(op_row(&op)->call(&op, fd, -1), 0);
+	assert_int_equal(pages[0],
+	                 (sizeof(data) + (size_t)getpagesize() - 1) / (size_t)getpagesize());
+	assert_int_equal(pages[1], pages[0]);
+	op.offset = 4096;
+	op.length = 4096;
+	assert_int_equal(op_row(&op)->call(&op, fd, -1), 0);
+	assert_int_equal(pages[1], 1);
+	assert_int_equal(pages[0], 1);
+	close(fd);
+}
+
+static void the_owner_of_a_link_is_set_and_a_node_is_made(void **state)
+{
+	char directory[] = "/tmp/iobatch-table-XXXXXX", target[8];
+	struct iobatch_op node, own;
+	struct stat stat;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	fd = open(directory, O_RDONLY | O_DIRECTORY);
+	node = iobatch_op_mknodat(fd, "fifo", S_IFIFO, 0604, 0);
+	assert_int_equal(op_row(&node)->call(&node, -1, -1), 0);
+	assert_int_equal(fstatat(fd, "fifo", &stat, AT_SYMLINK_NOFOLLOW), 0);
+	assert_true(S_ISFIFO(stat.st_mode));
+	assert_int_equal(symlinkat("nowhere", fd, "link"), 0);
+	own = iobatch_op_fchownat(fd, "link", getuid(), getgid());
+	assert_int_equal(op_row(&own)->call(&own, -1, -1), 0);
+	assert_int_equal(readlinkat(fd, "link", target, sizeof(target)), 7);
+	unlinkat(fd, "fifo", 0);
+	unlinkat(fd, "link", 0);
+	close(fd);
+	rmdir(directory);
+}
+
+static void a_link_has_no_mode_to_be_set(void **state)
+{
+	char directory[] = "/tmp/iobatch-table-XXXXXX";
+	struct iobatch_op op;
+	struct stat stat;
+	int fd, file;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	fd = open(directory, O_RDONLY | O_DIRECTORY);
+	file = openat(fd, "file", O_CREAT | O_WRONLY, 0600);
+	assert_int_equal(symlinkat("file", fd, "link"), 0);
+	op = iobatch_op_fchmodat(fd, "link", 0644, AT_SYMLINK_NOFOLLOW);
+	assert_int_equal(op_row(&op)->call(&op, -1, -1), -EOPNOTSUPP);
+	assert_int_equal(fstat(file, &stat), 0);
+	assert_int_equal(stat.st_mode & 07777, 0600);
+	op.path = "file";
+	assert_int_equal(op_row(&op)->call(&op, -1, -1), 0);
+	assert_int_equal(fstat(file, &stat), 0);
+	assert_int_equal(stat.st_mode & 07777, 0644);
+	unlinkat(fd, "link", 0);
+	unlinkat(fd, "file", 0);
+	close(file);
+	close(fd);
+	rmdir(directory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -473,6 +601,11 @@ int main(void)
 		cmocka_unit_test(copy_file_range_goes_on_where_it_was_and_sees_the_end),
 		cmocka_unit_test(copy_file_range_uses_the_position_of_a_file_without_an_offset),
 		cmocka_unit_test(a_clone_has_the_data_where_the_file_system_can),
+		cmocka_unit_test(the_data_of_a_sparse_file_is_found),
+		cmocka_unit_test(extended_attributes_become_those_of_the_other_file),
+		cmocka_unit_test(the_pages_of_a_file_that_was_just_written_are_cached),
+		cmocka_unit_test(the_owner_of_a_link_is_set_and_a_node_is_made),
+		cmocka_unit_test(a_link_has_no_mode_to_be_set),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,12 +24,16 @@ static const struct sample samples[] = {
 	{IOBATCH_HASH_XXH3_64, "abc", "XXH3 (n) = 78af5f94892f3950\n"},
 	{IOBATCH_HASH_XXH3_128, "", "99aa06d3014798d86001c324468d497f  n\n"},
 	{IOBATCH_HASH_XXH3_128, "abc", "06b05ab6733a618578af5f94892f3950  n\n"},
+	{IOBATCH_HASH_XXH64, "", "ef46db3751d8e999  n\n"},
+	{IOBATCH_HASH_XXH64, "abc", "44bc2cf5ad770999  n\n"},
+	{IOBATCH_HASH_XXH32, "", "02cc5d05  n\n"},
+	{IOBATCH_HASH_XXH32, "abc", "32d153ff  n\n"},
 	{IOBATCH_HASH_SHA256, "",
          "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  n\n"},
 	{IOBATCH_HASH_SHA256, "abc",
          "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  n\n"},
-	{IOBATCH_HASH_CRC32C, "", "00000000  n\n"},
-	{IOBATCH_HASH_CRC32C, "123456789", "e3069283  n\n"},
+	{IOBATCH_HASH_CRC32C, "", "CRC32C (n) = 00000000\n"},
+	{IOBATCH_HASH_CRC32C, "123456789", "CRC32C (n) = e3069283\n"},
 	{IOBATCH_HASH_BLAKE2B, "",
          "786a02f742015903c6c6fd852552d272912f4740e15847618a86e217f71f5419"
          "d25e1031afee585313896444934eb04b903a685b1448b755d56f701afe9be2ce  n\n"},
@@ -109,13 +113,14 @@ static void names_are_escaped_as_the_tool_expects(void **state)
 {
 	const struct digest_algorithm *crc = digest_algorithm(IOBATCH_HASH_CRC32C);
 	const struct digest_algorithm *xxh3 = digest_algorithm(IOBATCH_HASH_XXH3_64);
+	const struct digest_algorithm *xxh32 = digest_algorithm(IOBATCH_HASH_XXH32);
 	const uint8_t value[8] = {0, 1, 2, 0xff, 0xfe, 5, 6, 7};
 
 	(void)state;
-	assert_line(crc, value, "a\\b", "\\000102ff  a\\\\b\n");
-	assert_line(crc, value, "a\nb\rc", "\\000102ff  a\\nb\\rc\n");
-	assert_line(crc, value, "\xff\x80 ", "000102ff  \xff\x80 \n");
-	assert_line(crc, value, "-", "000102ff  ./-\n");
+	assert_line(crc, value, "a\\b", "\\CRC32C (a\\\\b) = 000102ff\n");
+	assert_line(crc, value, "a\nb\rc", "\\CRC32C (a\\nb\\rc) = 000102ff\n");
+	assert_line(xxh32, value, "\xff\x80 ", "000102ff  \xff\x80 \n");
+	assert_line(xxh32, value, "-", "000102ff  ./-\n");
 	assert_line(xxh3, value, "a\\b\rc", "XXH3 (a\\b\rc) = 000102fffe050607\n");
 	assert_line(xxh3, value, "a\\b\nc", "\\XXH3 (a\\\\b\\nc) = 000102fffe050607\n");
 }
@@ -128,6 +133,8 @@ static void algorithms_have_names_and_others_have_none(void **state)
 	assert_string_equal(iobatch_hash_name(IOBATCH_HASH_SHA256), "sha256");
 	assert_string_equal(iobatch_hash_name(IOBATCH_HASH_CRC32C), "crc32c");
 	assert_string_equal(iobatch_hash_name(IOBATCH_HASH_BLAKE2B), "blake2b");
+	assert_string_equal(iobatch_hash_name(IOBATCH_HASH_XXH64), "xxh64");
+	assert_string_equal(iobatch_hash_name(IOBATCH_HASH_XXH32), "xxh32");
 	assert_null(iobatch_hash_name(IOBATCH_HASH_COUNT));
 	assert_null(iobatch_hash_name(UINT32_MAX));
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "op/op.h"
@@ -213,6 +214,38 @@ static void a_manifest_that_cannot_be_written_fails_the_run(void **state)
 	iobatch_processor_free(processor);
 }
 
+/* Gives two files, and then an error. */
+static ssize_t next_of_three(void *context, void *object)
+{
+	static const struct iobatch_file file = {
+		.fd = -1, .type = DT_REG, .path = "a", .path_length = 1};
+	unsigned *given = context;
+
+	if (++*given == 3)
+		return -EXDEV;
+	memcpy(object, &file, iobatch_file_size(&file));
+	return (ssize_t)iobatch_file_size(&file);
+}
+
+static void a_run_that_fails_leaves_no_manifest(void **state)
+{
+	struct iobatch_options options = files_options(state);
+	struct iobatch_result result = IOBATCH_RESULT_INIT;
+	struct iobatch_simulation simulation = {.file_size = 1};
+	struct iobatch_processor *processor = hash_new(IOBATCH_HASH_CRC32C, "half", 1);
+	unsigned given = 0;
+	struct iobatch_items items =
+		iobatch_items_stream(next_of_three, &given, sizeof(struct iobatch_file));
+
+	options.simulation = &simulation;
+	assert_int_equal(iobatch_run(&items, processor, &options, &result), -EXDEV);
+	assert_int_equal(result.successful, 2);
+	iobatch_result_deinit(&result);
+	iobatch_processor_free(processor);
+	assert_int_equal(access("half", F_OK), -1);
+	assert_int_equal(hidden_count("."), 0);
+}
+
 static void a_range_cannot_stand_in_a_manifest(void **state)
 {
 	struct iobatch_options options = files_options(state);
@@ -276,6 +309,78 @@ static void xxhsum_checks_manifests_with_odd_names(void **state)
 	check_with(&options, IOBATCH_HASH_XXH3_128, "xxhsum -c --strict manifest", names);
 }
 
+/* Deeper than any path that a system call takes. */
+static void files_of_a_deep_tree_are_hashed_from_their_directories(void **state)
+{
+	enum {
+		DEPTH = 60
+	};
+	struct iobatch_options options = files_options(state);
+	struct iobatch_walk_options walk = IOBATCH_WALK_OPTIONS_INIT;
+	struct iobatch_result result = IOBATCH_RESULT_INIT;
+	struct iobatch_processor *processor;
+	struct iobatch_source *source;
+	struct iobatch_items items;
+	char name[201] = "", line[2 * DEPTH * sizeof(name)];
+	int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	FILE *file;
+
+	assert_true(here >= 0);
+	memset(name, 'd', sizeof(name) - 1);
+	for (unsigned depth = 0; depth < DEPTH; depth++) {
+		assert_int_equal(mkdir(name, 0755), 0);
+		assert_int_equal(chdir(name), 0);
+		/* Of more than one block: its size is asked for, too. */
+		file_make("file", 2 * BLOCK + depth);
+	}
+	assert_int_equal(fchdir(here), 0);
+	close(here);
+	walk.root = name;
+	assert_int_equal(iobatch_source_walk(&walk, &source), 0);
+	processor = hash_new(IOBATCH_HASH_CRC32C, "deep", 2);
+	items = iobatch_source_items(source);
+	assert_int_equal(iobatch_run(&items, processor, &options, &result), 0);
+	assert_int_equal(result.successful, DEPTH);
+	iobatch_result_deinit(&result);
+	iobatch_processor_free(processor);
+	iobatch_source_free(source);
+	file = fopen("deep", "r");
+	assert_non_null(file);
+	for (unsigned i = 0; i < DEPTH; i++) {
+		assert_non_null(fgets(line, sizeof(line), file));
+		assert_non_null(strstr(line, "/file) = "));
+	}
+	assert_null(fgets(line, sizeof(line), file));
+	fclose(file);
+	/* The walk of the tear-down is not for paths like these. */
+	assert_int_equal(system("rm -rf ddd*"), 0);
+}
+
+static void a_root_that_is_a_link_is_hashed_where_it_leads(void **state)
+{
+	struct iobatch_options options = files_options(state);
+	struct iobatch_walk_options walk = IOBATCH_WALK_OPTIONS_INIT;
+	struct iobatch_result result = IOBATCH_RESULT_INIT;
+	struct iobatch_processor *processor = hash_new(IOBATCH_HASH_CRC32C, "linked", 2);
+	struct iobatch_source *source;
+	struct iobatch_items items;
+	char expected[256];
+
+	assert_int_equal(mkdir("there", 0755), 0);
+	file_make("there/file", 5 * BLOCK);
+	assert_int_equal(symlink("there/file", "link"), 0);
+	walk.root = "link";
+	assert_int_equal(iobatch_source_walk(&walk, &source), 0);
+	items = iobatch_source_items(source);
+	assert_int_equal(iobatch_run(&items, processor, &options, &result), 0);
+	assert_int_equal(result.successful, 1);
+	iobatch_result_deinit(&result);
+	iobatch_processor_free(processor);
+	iobatch_source_free(source);
+	pattern_line(IOBATCH_HASH_CRC32C, "link", 5 * BLOCK, expected);
+	assert_manifest("linked", expected);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,7 +390,10 @@ int main(void)
 		FILES_ON_REAL(real_files_of_every_size_agree_with_every_algorithm),
 		FILES_ON_REAL(failed_items_are_not_in_the_manifest),
 		FILES_ON_SIMULATED(a_manifest_that_cannot_be_written_fails_the_run),
+		FILES_ON_SIMULATED(a_run_that_fails_leaves_no_manifest),
 		FILES_ON_SIMULATED(a_range_cannot_stand_in_a_manifest),
+		FILES_ON_REAL(files_of_a_deep_tree_are_hashed_from_their_directories),
+		FILES_ON_REAL(a_root_that_is_a_link_is_hashed_where_it_leads),
 		FILES_ON_REAL(coreutils_check_manifests_with_odd_names),
 		FILES_ON_REAL(xxhsum_checks_manifests_with_odd_names),
 	};

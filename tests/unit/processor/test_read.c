@@ -9,8 +9,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#include "op/op.h"
 
 static struct iobatch_processor *read_new(uint32_t depth, uint32_t direct)
 {
@@ -46,6 +50,11 @@ static void options_out_of_range_are_refused(void **state)
 	options.direct = 2;
 	assert_int_equal(iobatch_read_new(&options, &processor), -EINVAL);
 	options.direct = 1;
+	options.scrub = 2;
+	assert_int_equal(iobatch_read_new(&options, &processor), -EINVAL);
+	options.scrub = 0;
+	options.report = "of what?";
+	assert_int_equal(iobatch_read_new(&options, &processor), -EINVAL);
 	options.size = sizeof(size_t) - 1;
 	assert_int_equal(iobatch_read_new(&options, &processor), -EINVAL);
 	assert_null(processor);
@@ -261,6 +270,197 @@ static void direct_reads_count_a_tail_that_is_no_block(void **state)
 	iobatch_processor_free(processor);
 }
 
+/* ---------------------------------------------------------------- scrub -- */
+
+static struct iobatch_processor *scrub_new(uint32_t blocks, uint32_t depth, const char *report)
+{
+	struct iobatch_read_options options = IOBATCH_READ_OPTIONS_INIT;
+	struct iobatch_processor *processor;
+
+	options.block_size = blocks * BLOCK;
+	options.depth = depth;
+	options.scrub = 1;
+	options.report = report;
+	assert_int_equal(iobatch_read_new(&options, &processor), 0);
+	return processor;
+}
+
+static void assert_report(const char *expected)
+{
+	char content[8192];
+	FILE *file = fopen("report", "r");
+	size_t length;
+
+	assert_non_null(file);
+	length = fread(content, 1, sizeof(content) - 1, file);
+	content[length] = '\0';
+	fclose(file);
+	assert_string_equal(content, expected);
+}
+
+/* Which pages of the simulated files cannot be read, and with what error; 0 = all is well. */
+static int damaged[64];
+
+/* A read ends before a bad page, and fails when it begins there. */
+static void read_around_damage(void *context, const struct iobatch_op *op,
+                               struct iobatch_answer *answer)
+{
+	uint64_t offset, end;
+
+	(void)context;
+	if (op->opcode != IOBATCH_OP_READ || answer->result <= 0)
+		return;
+	offset = op_rest_offset(op);
+	end = offset + (uint64_t)answer->result;
+	for (uint64_t page = offset / BLOCK; page * BLOCK < end && page < 64; page++) {
+		if (!damaged[page])
+			continue;
+		answer->result =
+			page * BLOCK > offset ? (int32_t)(page * BLOCK - offset) : damaged[page];
+		return;
+	}
+}
+
+static void every_range_that_cannot_be_read_is_found_and_all_else_is_read(void **state)
+{
+	for (uint64_t seed = 0; seed < 120; seed++) {
+		struct iobatch_options options = files_options(state);
+		struct iobatch_simulation simulation = {.seed = seed,
+		                                        .latency_max_ns = 1000000,
+		                                        .file_size = 40 * BLOCK + seed % 3,
+		                                        .short_permille = 200,
+		                                        .script = read_around_damage};
+		struct iobatch_result result = IOBATCH_RESULT_INIT;
+		struct iobatch_processor *processor =
+			scrub_new(1 + seed % 5, 1 + seed % 9, "report");
+
+		memset(damaged, 0, sizeof(damaged));
+		damaged[0] = damaged[1] = -EIO;
+		damaged[2] = -EREMOTEIO;
+		damaged[7] = -EIO;
+		for (unsigned page = 19; page < 31; page++)
+			damaged[page] = -EIO;
+		damaged[39] = -EIO;
+		options.simulation = &simulation;
+		options.retries = 2;
+		files_run(processor, &options, DT_REG, (const char *const[]){"a\nb", NULL},
+		          &result);
+		assert_int_equal(result.failed, 1);
+		assert_string_equal(result.failed_items[0].error_name, "EIO");
+		assert_int_equal(result.failed_items[0].attempts, 1);
+		assert_int_equal(result.failed_items[0].bytes, simulation.file_size - 17 * BLOCK);
+		iobatch_result_deinit(&result);
+		iobatch_processor_free(processor);
+		assert_report("\\a\\nb: 0 +8192: EIO\n\\a\\nb: 8192 +4096: EREMOTEIO\n"
+		              "\\a\\nb: 28672 +4096: EIO\n\\a\\nb: 77824 +49152: EIO\n"
+		              "\\a\\nb: 159744 +4096: EIO\n");
+	}
+}
+
+static void a_file_of_which_nothing_can_be_read_comes_to_an_end(void **state)
+{
+	for (unsigned pages = 1; pages < 20; pages++) {
+		struct iobatch_options options = files_options(state);
+		struct iobatch_simulation simulation = {.seed = pages,
+		                                        .latency_max_ns = 1000,
+		                                        .file_size = pages * BLOCK - 1,
+		                                        .script = read_around_damage};
+		struct iobatch_result result = IOBATCH_RESULT_INIT;
+		struct iobatch_processor *processor = scrub_new(4, 3, "report");
+		char expected[64];
+
+		for (unsigned page = 0; page < 64; page++)
+			damaged[page] = -EIO;
+		options.simulation = &simulation;
+		files_run(processor, &options, DT_REG, (const char *const[]){"lost", NULL},
+		          &result);
+		assert_int_equal(result.failed, 1);
+		assert_int_equal(result.failed_items[0].bytes, 0);
+		iobatch_result_deinit(&result);
+		iobatch_processor_free(processor);
+		snprintf(expected, sizeof(expected), "lost: 0 +%u: EIO\n", pages * BLOCK - 1);
+		assert_report(expected);
+	}
+}
+
+static void attempts_that_fail_otherwise_leave_nothing_in_the_report(void **state)
+{
+	uint64_t again = 0;
+
+	for (uint64_t seed = 0; seed < 60; seed++) {
+		struct iobatch_options options = files_options(state);
+		/* Any error, of the opens as well; those of reads are ranges. */
+		struct iobatch_simulation simulation = {.seed = seed,
+		                                        .latency_max_ns = 100000,
+		                                        .file_size = 10 * BLOCK,
+		                                        .error_permille = 200,
+		                                        .script = read_around_damage};
+		struct iobatch_result result = IOBATCH_RESULT_INIT;
+		struct iobatch_processor *processor = scrub_new(2, 3, "report");
+
+		memset(damaged, 0, sizeof(damaged));
+		options.simulation = &simulation;
+		options.retries = 30;
+		files_run(processor, &options, DT_REG,
+		          (const char *const[]){"a", "b", "c", "d", NULL}, &result);
+		again += result.retries;
+		for (uint64_t i = 0; i < result.failed_items_count; i++)
+			assert_true(result.failed_items[i].bytes < 10 * BLOCK);
+		iobatch_result_deinit(&result);
+		iobatch_processor_free(processor);
+	}
+	assert_true(again > 60);
+}
+
+/* This process's own memory is a file in which what is not mapped cannot be read. */
+static void holes_in_the_memory_of_this_process_are_found(void **state)
+{
+	struct iobatch_options options = files_options(state);
+	struct iobatch_result result = IOBATCH_RESULT_INIT;
+	struct iobatch_processor *processor = scrub_new(8, 3, "report");
+	static struct iobatch_file range;
+	struct iobatch_items items = iobatch_items_array(&range, 1, sizeof(range));
+	char *memory =
+		mmap(NULL, 30 * BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t start = (uint64_t)(uintptr_t)memory;
+	char expected[256];
+
+	if (sysconf(_SC_PAGESIZE) != BLOCK) {
+		print_message("pages of another size\n");
+		skip();
+	}
+	assert_true(memory != MAP_FAILED);
+	assert_int_equal(munmap(memory + 3 * BLOCK, BLOCK), 0);
+	assert_int_equal(munmap(memory + 14 * BLOCK, 4 * BLOCK), 0);
+	range = (struct iobatch_file){.offset = start, .length = 30 * BLOCK, .path = "memory"};
+	range.path_length = 6;
+	range.fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	assert_true(range.fd >= 0);
+	assert_int_equal(iobatch_run(&items, processor, &options, &result), 0);
+	assert_int_equal(result.failed, 1);
+	assert_string_equal(result.failed_items[0].error_name, "EIO");
+	assert_int_equal(result.failed_items[0].bytes, 25 * BLOCK);
+	iobatch_result_deinit(&result);
+	iobatch_processor_free(processor);
+	snprintf(expected, sizeof(expected), "memory: %llu +4096: EIO\nmemory: %llu +16384: EIO\n",
+	         (unsigned long long)(start + 3 * BLOCK), (unsigned long long)(start + 14 * BLOCK));
+	assert_report(expected);
+	close(range.fd);
+	munmap(memory, 30 * BLOCK);
+}
+
+static void what_is_no_damage_is_an_error_as_ever(void **state)
+{
+	struct iobatch_options options = files_options(state);
+	struct iobatch_processor *processor = scrub_new(4, 2, NULL);
+
+	files_run_one(processor, &options, DT_DIR, ".", "EISDIR");
+	files_run_one(processor, &options, DT_REG, "missing", "ENOENT");
+	file_make("whole", 50 * BLOCK + 1);
+	files_run_one(processor, &options, DT_REG, "whole", NULL);
+	iobatch_processor_free(processor);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +476,11 @@ int main(void)
 		FILES_ON_REAL(a_symbolic_link_where_a_file_was_promised_is_not_followed),
 		FILES_ON_REAL(what_is_no_file_fails_with_its_errno),
 		FILES_ON_REAL(direct_reads_count_a_tail_that_is_no_block),
+		FILES_ON_SIMULATED(every_range_that_cannot_be_read_is_found_and_all_else_is_read),
+		FILES_ON_SIMULATED(a_file_of_which_nothing_can_be_read_comes_to_an_end),
+		FILES_ON_SIMULATED(attempts_that_fail_otherwise_leave_nothing_in_the_report),
+		FILES_ON_REAL(holes_in_the_memory_of_this_process_are_found),
+		FILES_ON_REAL(what_is_no_damage_is_an_error_as_ever),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,7 +147,7 @@ static void files_are_the_process_s_when_a_system_call_uses_them(void **state)
 		{iobatch_op_fsync(0), 0},
 		{iobatch_op_read(0, NULL, 1, 0), 0},
 		/* Not on a file of the item. */
-		{iobatch_op_fchmodat(AT_FDCWD, "{path}", 0600), 0},
+		{iobatch_op_fchmodat(AT_FDCWD, "{path}", 0600, 0), 0},
 		{iobatch_op_fchmod(IOBATCH_FD(1), 0600), 0},
 		{iobatch_op_fchmod(0, 0600), 1},
 		{iobatch_op_fchown(0, 0, 0), 1},
@@ -200,6 +201,7 @@ static struct played *played_new(const struct iobatch_op *ops, unsigned count, c
 	for (unsigned i = 0; i < processor->buffers_min; i++)
 		played->buffers[i] = (char *)played + i;
 	played->item.object = &played->file;
+	played->item.object_size = sizeof(played->file);
 	played->item.index = 41;
 	played->item.buffers = played->buffers;
 	played->item.buffer_count = processor->buffers_min;
@@ -326,7 +328,7 @@ static void places_of_one_chain_do_not_overlap(void **state)
 {
 	const struct iobatch_op ops[] = {
 		iobatch_op_statx(AT_FDCWD, "{name}", 0, STATX_BASIC_STATS, NULL),
-		iobatch_op_readlinkat(AT_FDCWD, "{stem}", NULL, IOBATCH_PATH_MAX),
+		iobatch_op_readlinkat(AT_FDCWD, "{stem}", NULL, PATH_MAX),
 		iobatch_op_renameat(AT_FDCWD, "{dir}", AT_FDCWD, "{path}~", 0),
 	};
 	struct played *played = played_new(ops, COUNT(ops), "a/b.c");
@@ -336,7 +338,7 @@ static void places_of_one_chain_do_not_overlap(void **state)
 	(void)state;
 	assert_int_equal(chain->count, 3);
 	memset(chain->ops[0].buffer, 0xff, sizeof(struct statx));
-	memset(chain->ops[1].buffer, 0xff, IOBATCH_PATH_MAX);
+	memset(chain->ops[1].buffer, 0xff, PATH_MAX);
 	assert_true((char *)chain->ops[0].buffer + sizeof(struct statx) <=
 	            (char *)chain->ops[1].buffer);
 	assert_string_equal(chain->ops[0].path, "b.c");
@@ -504,9 +506,9 @@ static void every_op_on_names_works_on_real_files(void **state)
 	const struct iobatch_op ops[] = {
 		iobatch_op_mkdirat(AT_FDCWD, "{name}.d", 0777),
 		iobatch_op_symlinkat("../{name}", AT_FDCWD, "{name}.d/symlink"),
-		iobatch_op_readlinkat(AT_FDCWD, "{name}.d/symlink", NULL, IOBATCH_PATH_MAX),
+		iobatch_op_readlinkat(AT_FDCWD, "{name}.d/symlink", NULL, PATH_MAX),
 		iobatch_op_linkat(AT_FDCWD, "{name}", AT_FDCWD, "{name}.d/hard", 0),
-		iobatch_op_fchmodat(AT_FDCWD, "{name}.d/hard", 0640),
+		iobatch_op_fchmodat(AT_FDCWD, "{name}.d/hard", 0640, 0),
 		iobatch_op_openat2(3, AT_FDCWD, "{name}.d/hard", O_RDWR, 0644, 0),
 		iobatch_op_fallocate(3, FALLOC_FL_KEEP_SIZE, 0, 8192),
 		iobatch_op_fsync(3),

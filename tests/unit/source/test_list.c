@@ -12,6 +12,15 @@
 #include <string.h>
 #include <unistd.h>
 
+static int list_new(int fd, char separator, struct iobatch_source **ret_source)
+{
+	struct iobatch_list_options options = IOBATCH_LIST_OPTIONS_INIT;
+
+	options.fd = fd;
+	options.separator = separator;
+	return iobatch_source_list(&options, ret_source);
+}
+
 /* A list of `size` bytes, at most what a pipe holds, read whole. */
 static void collect_bytes(const char *bytes, size_t size, char separator,
                           struct collected *ret_collected)
@@ -22,7 +31,7 @@ static void collect_bytes(const char *bytes, size_t size, char separator,
 	assert_int_equal(pipe(ends), 0);
 	assert_int_equal(write(ends[1], bytes, size), size);
 	close(ends[1]);
-	assert_int_equal(iobatch_source_list(ends[0], separator, &source), 0);
+	assert_int_equal(list_new(ends[0], separator, &source), 0);
 	assert_int_equal(iobatch_source_items(source).count, IOBATCH_UNKNOWN);
 	collect(source, ret_collected);
 	iobatch_source_free(source);
@@ -165,7 +174,7 @@ static void only_the_bytes_that_are_used_are_written(void **state)
 	assert_int_equal(pipe(ends), 0);
 	assert_int_equal(write(ends[1], "dir/name\n", 9), 9);
 	close(ends[1]);
-	assert_int_equal(iobatch_source_list(ends[0], '\n', &source), 0);
+	assert_int_equal(list_new(ends[0], '\n', &source), 0);
 	items = iobatch_source_items(source);
 	memset(&file, 0xa5, sizeof(file));
 	size = items.next(items.context, &file);
@@ -187,7 +196,7 @@ static void names_are_handed_out_before_more_is_read(void **state)
 	/* The pipe stays open: a source that wanted more than the first name would wait for ever.
 	 */
 	assert_int_equal(pipe(ends), 0);
-	assert_int_equal(iobatch_source_list(ends[0], '\n', &source), 0);
+	assert_int_equal(list_new(ends[0], '\n', &source), 0);
 	items = iobatch_source_items(source);
 	assert_int_equal(write(ends[1], "first\nsec", 9), 9);
 	assert_true(items.next(items.context, &file) > 0);
@@ -257,7 +266,7 @@ static void long_lists_come_whole_through_a_pipe(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(ends), 0);
-	assert_int_equal(iobatch_source_list(ends[0], '\0', &source), 0);
+	assert_int_equal(list_new(ends[0], '\0', &source), 0);
 	items = iobatch_source_items(source);
 	assert_int_equal(pthread_create(&writer, NULL, write_many, &ends[1]), 0);
 	for (unsigned i = 0; i < MANY; i++) {
@@ -288,7 +297,7 @@ static void a_non_blocking_descriptor_is_waited_for(void **state)
 	(void)state;
 	assert_int_equal(pipe(ends), 0);
 	assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
-	assert_int_equal(iobatch_source_list(ends[0], '\0', &source), 0);
+	assert_int_equal(list_new(ends[0], '\0', &source), 0);
 	items = iobatch_source_items(source);
 	assert_int_equal(pthread_create(&writer, NULL, write_many, &ends[1]), 0);
 	for (; items.next(items.context, &file) > 0; count++)
@@ -309,9 +318,9 @@ static void a_descriptor_that_cannot_be_read_is_an_error(void **state)
 
 	(void)state;
 	assert_true(directory >= 0);
-	assert_int_equal(iobatch_source_list(-1, '\n', &source), -EBADF);
+	assert_int_equal(list_new(-1, '\n', &source), -EBADF);
 	assert_null(source);
-	assert_int_equal(iobatch_source_list(directory, '\n', &source), 0);
+	assert_int_equal(list_new(directory, '\n', &source), 0);
 	items = iobatch_source_items(source);
 	assert_int_equal(items.next(items.context, &file), -EISDIR);
 	iobatch_source_free(source);

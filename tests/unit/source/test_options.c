@@ -142,6 +142,35 @@ static void a_walk_refuses_values_out_of_range(void **state)
 	bad.min_size = 2;
 	bad.max_size = 1;
 	assert_int_equal(iobatch_source_walk(&bad, &source), -EINVAL);
+	bad = good;
+	bad.roots = (const char *const[]){tree->root, NULL};
+	assert_int_equal(iobatch_source_walk(&bad, &source), -EINVAL);
+	bad.root = NULL;
+	bad.roots = (const char *const[]){NULL};
+	assert_int_equal(iobatch_source_walk(&bad, &source), -EINVAL);
+	bad = good;
+	bad.min_age_ms = 2;
+	bad.max_age_ms = 1;
+	assert_int_equal(iobatch_source_walk(&bad, &source), -EINVAL);
+	bad = good;
+	bad.min_depth = 2;
+	bad.max_depth = 1;
+	assert_int_equal(iobatch_source_walk(&bad, &source), -EINVAL);
+	bad = good;
+	bad.one_file_system = 2;
+	assert_int_equal(iobatch_source_walk(&bad, &source), -EINVAL);
+	bad = good;
+	bad.no_follow = 2;
+	assert_int_equal(iobatch_source_walk(&bad, &source), -EINVAL);
+	bad = good;
+	bad.root_name = IOBATCH_ROOT_NAME_DROP + 1;
+	assert_int_equal(iobatch_source_walk(&bad, &source), -EINVAL);
+	bad = good;
+	bad.order = IOBATCH_WALK_BY_SIZE + 1;
+	assert_int_equal(iobatch_source_walk(&bad, &source), -EINVAL);
+	bad = good;
+	bad.directories = IOBATCH_DIRECTORIES_LAST + 1;
+	assert_int_equal(iobatch_source_walk(&bad, &source), -EINVAL);
 	assert_int_equal(iobatch_source_walk(NULL, &source), -EINVAL);
 	assert_null(source);
 	assert_int_equal(iobatch_source_walk(&good, &source), 0);
@@ -181,6 +210,20 @@ static void a_range_refuses_values_out_of_range(void **state)
 	free(path);
 }
 
+static void a_list_refuses_values_out_of_range(void **state)
+{
+	struct iobatch_list_options bad = IOBATCH_LIST_OPTIONS_INIT;
+	struct iobatch_source *source = NULL;
+
+	(void)state;
+	bad.fd = 0;
+	bad.column = 1;
+	bad.delimiter = '\n';
+	assert_int_equal(iobatch_source_list(&bad, &source), -EINVAL);
+	assert_int_equal(iobatch_source_list(NULL, &source), -EINVAL);
+	assert_null(source);
+}
+
 static void no_source_can_be_freed(void **state)
 {
 	(void)state;
@@ -199,6 +242,7 @@ int main(void)
 		IN_TREE(a_range_takes_options_of_older_and_newer_callers),
 		IN_TREE(a_walk_refuses_values_out_of_range),
 		IN_TREE(a_range_refuses_values_out_of_range),
+		cmocka_unit_test(a_list_refuses_values_out_of_range),
 		cmocka_unit_test(no_source_can_be_freed),
 	};
 

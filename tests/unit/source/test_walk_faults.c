@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,37 @@
 
 #define NOBODY 65534
 
-/* Descriptors that a walk has open at most: the root, 16 levels and the one being opened. */
-#define WALK_DESCRIPTORS_MAX 18
+/* Descriptors of a walk with few items out: the root and what it is in, 16 levels and one more. */
+#define WALK_DESCRIPTORS_MAX 19
+
+/* The linker's names for the function that is stood in for. */
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*start)(void *), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*start)(void *), void *argument);
+
+/* The walk then goes on only as it is asked to: what happens meanwhile is known. */
+static bool without_threads;
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*start)(void *), void *argument)
+{
+	if (without_threads)
+		return EAGAIN;
+	return __real_pthread_create(thread, attributes, start, argument);
+}
+
+static int setup_in_place(void **state)
+{
+	without_threads = true;
+	return tree_setup(state);
+}
+
+static int teardown_in_place(void **state)
+{
+	without_threads = false;
+	return tree_teardown(state);
+}
 
 /* Root may read everything, so as root these tests go on as somebody else. */
 static void drop_privileges(void)
@@ -68,6 +98,7 @@ static void assert_next(struct iobatch_source *source, const char *relative)
 	}
 	assert_true(size > 0);
 	assert_string_equal(file.path + file.relative, relative);
+	give_back(source, &file);
 }
 
 /* That `errors` places were left out, the first one being `name` in the tree. */
@@ -309,14 +340,16 @@ static void deep_trees_need_few_descriptors(void **state)
 	struct iobatch_file file;
 	unsigned count = 0;
 
-	/* The paths stay below IOBATCH_PATH_MAX when TMPDIR is short. */
-	tree_chain(tree, "d", 1900);
+	/* With paths of more than twice what a system call takes. */
+	tree_chain(tree, "dir", 2000);
 	source = open_walk(tree, IOBATCH_TYPE_DIRECTORY);
 	items = iobatch_source_items(source);
-	while (items.next(items.context, &file) > 0)
+	while (items.next(items.context, &file) > 0) {
+		give_back(source, &file);
 		if (++count % 100 == 0)
 			assert_true(descriptors_open() <= before + WALK_DESCRIPTORS_MAX);
-	assert_int_equal(count, 1901);
+	}
+	assert_int_equal(count, 2001);
 	assert_int_equal(iobatch_source_errors(source, NULL, NULL), 0);
 	iobatch_source_free(source);
 	assert_int_equal(descriptors_open(), before);
@@ -334,7 +367,8 @@ static void running_out_of_descriptors_leaves_nothing_out(void **state)
 	make_ladder(tree, 40);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	source = open_walk(tree, IOBATCH_TYPE_FILE);
-	/* Room for three more than are open: the parent, the child, and one to spare. */
+	/* Room for three more than are open: the parent, the child, and one to spare. Those are
+	 * what the walk has, and gets back from the items. */
 	probe = fcntl(tree->fd, F_DUPFD_CLOEXEC, 0);
 	assert_true(probe >= 0);
 	close(probe);
@@ -346,6 +380,66 @@ static void running_out_of_descriptors_leaves_nothing_out(void **state)
 	assert_ladder(&all, 40);
 	assert_int_equal(iobatch_source_errors(source, NULL, NULL), 0);
 	collected_deinit(&all);
+	iobatch_source_free(source);
+}
+
+/*
+ * A directory that is left in the middle of its listing, and closed because what is below needs all
+ * descriptors, goes on where it was.
+ */
+static void a_listing_goes_on_when_its_directory_was_closed(void **state)
+{
+	enum {
+		FILES = 67000,
+		CHAINS = 20,
+		DEPTH = 30
+	};
+	struct tree *tree = *state;
+	static unsigned char seen[FILES];
+	struct iobatch_source *source;
+	struct iobatch_items items;
+	static struct iobatch_file file;
+	struct rlimit before;
+	struct rlimit few;
+	unsigned directories = 0;
+	unsigned files = 0;
+	char name[32];
+
+	tree_directory(tree, "big");
+	tree_many(tree, "big", FILES);
+	for (unsigned i = 0; i < CHAINS; i++) {
+		struct tree chain = *tree;
+
+		snprintf(name, sizeof(name), "big/%ux", i);
+		tree_directory(tree, name);
+		chain.fd = openat(tree->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_true(chain.fd >= 0);
+		tree_chain(&chain, "c", DEPTH);
+		close(chain.fd);
+	}
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = 32;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	source = open_walk(tree, IOBATCH_TYPE_FILE | IOBATCH_TYPE_DIRECTORY);
+	items = iobatch_source_items(source);
+	memset(seen, 0, sizeof(seen));
+	while (items.next(items.context, &file) > 0) {
+		if (file.type == DT_DIR) {
+			directories++;
+		} else {
+			unsigned number = (unsigned)strtoul(file.path + file.name, NULL, 10);
+
+			assert_true(number < FILES && !seen[number]);
+			seen[number] = 1;
+			files++;
+		}
+		give_back(source, &file);
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(files, FILES);
+	assert_int_equal(directories, 2 + CHAINS * (1 + DEPTH));
+	assert_int_equal(iobatch_source_errors(source, NULL, NULL), 0);
 	iobatch_source_free(source);
 }
 
@@ -376,7 +470,7 @@ static void paths_that_do_not_fit_are_counted(void **state)
 
 	memset(name, 'n', 255);
 	name[255] = '\0';
-	tree_chain(tree, name, 20);
+	tree_chain(tree, name, 140);
 	tree_file(tree, "z", 0);
 	source = open_walk(tree, IOBATCH_TYPE_FILE | IOBATCH_TYPE_DIRECTORY);
 	collect(source, &all);
@@ -396,8 +490,9 @@ static void the_longest_path_that_fits_is_an_item(void **state)
 {
 	struct tree *tree = *state;
 	size_t left = IOBATCH_PATH_MAX - 1 - strlen(tree->root);
+	struct iobatch_file *item = malloc(sizeof(*item));
 	struct iobatch_source *source;
-	struct collected all;
+	struct iobatch_items items;
 	char name[256];
 	int fd = fcntl(tree->fd, F_DUPFD_CLOEXEC, 0);
 	int file;
@@ -426,33 +521,43 @@ static void the_longest_path_that_fits_is_an_item(void **state)
 	close(fd);
 
 	source = open_walk(tree, IOBATCH_TYPE_FILE);
-	collect(source, &all);
-	assert_int_equal(all.count, 1);
-	assert_int_equal(all.files[0]->path_length, IOBATCH_PATH_MAX - 1);
-	assert_int_equal(access(all.files[0]->path, F_OK), 0);
+	items = iobatch_source_items(source);
+	assert_true(items.next(items.context, item) > 0);
+	assert_int_equal(item->path_length, IOBATCH_PATH_MAX - 1);
+	assert_int_equal(strlen(item->path + item->name), left - 1);
+	assert_int_equal(faccessat(item->dirfd, item->path + item->name, F_OK, 0), 0);
+	give_back(source, item);
+	assert_int_equal(items.next(items.context, item), 0);
 	assert_int_equal(iobatch_source_errors(source, NULL, NULL), 1);
-	collected_deinit(&all);
 	iobatch_source_free(source);
+	free(item);
 }
 
 #define IN_TREE(test) cmocka_unit_test_setup_teardown(test, tree_setup, tree_teardown)
+#define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, setup_in_place, teardown_in_place)
+#define IN_BOTH(test)                                                            \
+	IN_TREE(test),                                                           \
+	{                                                                        \
+#test "_in_place", test, setup_in_place, teardown_in_place, NULL \
+	}
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_TREE(unreadable_directories_are_counted_and_the_walk_goes_on),
+		IN_BOTH(unreadable_directories_are_counted_and_the_walk_goes_on),
 		IN_TREE(files_whose_size_cannot_be_had_are_counted),
 		IN_TREE(nothing_left_out_leaves_the_out_parameters_alone),
 		IN_TREE(a_root_that_cannot_be_opened_is_an_error_at_once),
-		IN_TREE(what_vanishes_meanwhile_is_no_error),
-		IN_TREE(a_root_removed_before_the_first_item_is_empty),
-		IN_TREE(a_directory_replaced_by_a_link_is_not_entered),
-		IN_TREE(directories_on_the_way_back_are_entered_from_deep_trees),
-		IN_TREE(deep_trees_need_few_descriptors),
-		IN_TREE(running_out_of_descriptors_leaves_nothing_out),
-		IN_TREE(a_walk_freed_in_the_middle_leaves_no_descriptor),
-		IN_TREE(paths_that_do_not_fit_are_counted),
-		IN_TREE(the_longest_path_that_fits_is_an_item),
+		IN_PLACE(what_vanishes_meanwhile_is_no_error),
+		IN_BOTH(a_root_removed_before_the_first_item_is_empty),
+		IN_PLACE(a_directory_replaced_by_a_link_is_not_entered),
+		IN_BOTH(directories_on_the_way_back_are_entered_from_deep_trees),
+		IN_PLACE(deep_trees_need_few_descriptors),
+		IN_BOTH(running_out_of_descriptors_leaves_nothing_out),
+		IN_BOTH(a_listing_goes_on_when_its_directory_was_closed),
+		IN_BOTH(a_walk_freed_in_the_middle_leaves_no_descriptor),
+		IN_BOTH(paths_that_do_not_fit_are_counted),
+		IN_BOTH(the_longest_path_that_fits_is_an_item),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

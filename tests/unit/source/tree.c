@@ -104,6 +104,33 @@ void tree_chain(const struct tree *tree, const char *name, unsigned depth)
 	close(fd);
 }
 
+void tree_many(const struct tree *tree, const char *name, unsigned count)
+{
+	int fd = openat(tree->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char first[16] = "";
+	char next[16];
+
+	assert_true(fd >= 0);
+	/* Links of one file are made faster than files are, up to a number of them. */
+	for (unsigned i = 0; i < count; i++) {
+		snprintf(next, sizeof(next), "%05u", i);
+		if (!*first || linkat(fd, first, fd, next, 0)) {
+			assert_true(!*first || errno == EMLINK);
+			assert_int_equal(mknodat(fd, next, S_IFREG | 0644, 0), 0);
+			strcpy(first, next);
+		}
+	}
+	close(fd);
+}
+
+void give_back(struct iobatch_source *source, struct iobatch_file *file)
+{
+	struct iobatch_items items = iobatch_source_items(source);
+
+	if (items.release)
+		items.release(items.context, file);
+}
+
 void collect(struct iobatch_source *source, struct collected *ret_collected)
 {
 	struct iobatch_items items = iobatch_source_items(source);
@@ -130,6 +157,7 @@ void collect(struct iobatch_source *source, struct collected *ret_collected)
 			assert_non_null(all.files);
 		}
 		all.files[all.count++] = copy;
+		give_back(source, slot);
 	}
 	all.end = size;
 	if (items.count != IOBATCH_UNKNOWN)

@@ -38,6 +38,9 @@ char *tree_path(const struct tree *tree, const char *name);
 /* Makes `depth` directories called `name`, each in the one before. */
 void tree_chain(const struct tree *tree, const char *name, unsigned depth);
 
+/* Makes `count` files in the directory `name`, called by numbers of five digits. */
+void tree_many(const struct tree *tree, const char *name, unsigned count);
+
 /* All items of a source, in their order. */
 struct collected {
 	struct iobatch_file **files; /* each as long as its used bytes */
@@ -45,6 +48,10 @@ struct collected {
 	ssize_t end; /* what came after the last item */
 };
 
+/* As a run does when an item has settled. */
+void give_back(struct iobatch_source *source, struct iobatch_file *file);
+
+/* Gives each item back as soon as it was taken. */
 void collect(struct iobatch_source *source, struct collected *ret_collected);
 void collected_deinit(struct collected *collected);
 /* Opens a walk that leaves nothing out, collects it and frees it. */
