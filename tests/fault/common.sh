@@ -8,13 +8,7 @@ if [ ! -x "$4" ]; then
 	printf 'TAP version 13\n1..0 # SKIP libfuse3 was not there when this was built\n'
 	exit 0
 fi
-# In a mount namespace of its own no mount outlasts the test, whatever becomes of it.
-if [ -z "${FAULT_UNSHARED-}" ]; then
-	export FAULT_UNSHARED=1
-	if unshare --mount true 2>/dev/null; then
-		exec unshare --mount sh "$0" "$@"
-	fi
-fi
+. "$(dirname "$0")/own_mounts.sh"
 
 faultfs=$(realpath "$4")
 . "$(dirname "$0")/../cases/common.sh"
