@@ -165,11 +165,17 @@ static void note_signal(int signal_)
 	tell('s');
 }
 
+/* The signal waits until the process waits for it, however soon it comes. */
 static void take_usr1_and_exit(void)
 {
+	sigset_t usr1, before;
+
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &usr1, &before);
 	signal(SIGUSR1, note_signal);
 	tell('r');
-	pause();
+	sigsuspend(&before);
 	_exit(3);
 }
 
