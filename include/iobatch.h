@@ -11,10 +11,10 @@
  * Conventions. Functions return 0 or a negative errno unless they say otherwise. Out parameters
  * stand last and are untouched on failure. The library never prints, reads no environment variable
  * and leaves signal dispositions alone but for one: while system calls are made by a pool of
- * threads in a run with deadlines, SIGURG has a handler that does nothing, so that they can be
- * interrupted, unless the program has one of its own. Times are nanoseconds (_ns) or milliseconds
- * (_ms) of CLOCK_MONOTONIC; sizes are bytes. Strings that the library returns as `const char *`
- * without saying who owns them are static and live for ever.
+ * threads in a run with deadlines or a control, SIGURG has a handler that does nothing, so that
+ * they can be interrupted, unless the program has one of its own. Times are nanoseconds (_ns) or
+ * milliseconds (_ms) of CLOCK_MONOTONIC; sizes are bytes. Strings that the library returns as
+ * `const char *` without saying who owns them are static and live for ever.
  *
  * Threads. Several runs may go on at once in different threads. Within one run, with one ring, all
  * callbacks come from the thread that called iobatch_run(). With more rings a processor's callbacks
@@ -197,10 +197,11 @@ struct iobatch_chain {
  * read by the processor.
  */
 struct iobatch_item {
-	void *object;          /* the caller's object, or the run's copy of a stream's object */
-	size_t object_size;    /* bytes of it: the stride, or what items.next returned */
-	uint64_t index;        /* 0-based position in the collection */
-	uint32_t attempt;      /* 1 for the first */
+	void *object;       /* the caller's object, or the run's copy of a stream's object */
+	size_t object_size; /* bytes of it: the stride, or what items.next returned */
+	uint64_t index;     /* 0-based position in the collection */
+	uint32_t
+		attempt; /* 1 for the first; also those that cost none and start over are counted */
 	uint32_t buffer_count; /* buffers held now */
 	void **buffers; /* `buffer_count` buffers of the processor's buffer_size, 4096-aligned */
 	void *state;    /* state_size bytes, zeroed when an attempt starts */
@@ -245,6 +246,18 @@ int iobatch_item_take_fd(struct iobatch_item *item, int file);
  */
 unsigned iobatch_item_reserve(struct iobatch_item *item, unsigned wanted);
 
+/* Bytes of the longest note. */
+#define IOBATCH_NOTE_MAX 256
+
+/*
+ * Gives the item a note: what has been found out about it, for whoever records its outcome. It is
+ * the outcome's when the item succeeds, and the last one of the last attempt holds. `text` is not
+ * copied: it must live until the outcome has been told, as item->state and item->scratch do, if
+ * nothing else is put there. -EINVAL when it is longer than IOBATCH_NOTE_MAX; length 0 = none. From
+ * `next`, `complete` and `settled`.
+ */
+int iobatch_item_note(struct iobatch_item *item, const char *text, size_t length);
+
 /* How an item ended. */
 struct iobatch_outcome {
 	uint64_t index;
@@ -266,6 +279,14 @@ struct iobatch_outcome {
 	                           success that was not skipped */
 	const char *message;    /* one sentence; NULL as error_name */
 	uint64_t bytes;         /* payload bytes of the last attempt */
+	/* On the executor's clock: when the first attempt started, and until the outcome. 0 and 0
+	   when nobody asks for it: there is neither on_settled nor a journal. */
+	uint64_t start_ns;
+	uint64_t duration_ns;
+	/* What the processor has found out about a successful item, for on_settled and the journal
+	   only: see iobatch_item_note(). No NUL at its end; NULL when there is none. */
+	const char *note;
+	size_t note_length;
 };
 
 /* `error` of an outcome whose error is its processor's own: see error_name. */
@@ -338,6 +359,12 @@ struct iobatch_processor {
 	 * Optional.
 	 */
 	void (*abandon)(void *context, int error);
+	/*
+	 * Called when a failed attempt has left nothing behind, its clean-up is over, and the item
+	 * waits for another: what it holds of things that all items share is not kept from the
+	 * others meanwhile. Optional.
+	 */
+	void (*wait)(void *context, struct iobatch_item *item);
 };
 
 #define IOBATCH_PROCESSOR_INIT                                                                   \
@@ -488,6 +515,141 @@ struct iobatch_simulation {
 	void *context;
 };
 
+/* Which errors another attempt is made for, as far as `retries` goes. */
+enum iobatch_retry_on {
+	IOBATCH_RETRY_ANY,
+	/* EINTR, EAGAIN, EBUSY, ENOMEM, ETIMEDOUT, ETIME, ESTALE, EIO, and errors of a processor's
+	   own, which it would not raise if another attempt were of no use */
+	IOBATCH_RETRY_TRANSIENT,
+	IOBATCH_RETRY_LISTED, /* those of retry_errnos; none of a processor's own */
+};
+
+enum iobatch_backoff {
+	IOBATCH_BACKOFF_FIXED,       /* backoff_ms before each further attempt */
+	IOBATCH_BACKOFF_EXPONENTIAL, /* backoff_ms before the second, and each time by
+	                                backoff_factor_percent of the one before */
+	IOBATCH_BACKOFF_NONE,        /* at once, whatever backoff_ms is */
+};
+
+/* How a run ends that is halted. */
+enum iobatch_halt {
+	IOBATCH_HALT_NOW,  /* what is in flight is cancelled */
+	IOBATCH_HALT_SOON, /* what has been taken goes on to its outcome, but what fails is not
+	                      tried again; nothing more is taken */
+};
+
+/* What to do about a file system that takes no more: ENOSPC, EDQUOT, EROFS. Such an item is not
+ * tried again, whatever retry_on says, unless retry_errnos lists the error. */
+enum iobatch_on_full {
+	IOBATCH_FULL_FAIL,  /* the item has failed, the others go on */
+	IOBATCH_FULL_HALT,  /* and the run is halted, as `halt` says */
+	IOBATCH_FULL_PAUSE, /* the run is paused, and the item is tried again after it was resumed;
+	                       without a control, who could resume it, as IOBATCH_FULL_HALT */
+};
+
+/*
+ * Controls of a run that goes on, from any thread (callbacks included) and, where it says so, from
+ * a signal handler, which finds errno as it was. One control is for one run at a time (-EBUSY);
+ * what is asked before the run begins holds from its beginning, and what was asked stays in force
+ * for the runs after it: a control that was drained or cancelled ends each of them at once.
+ */
+struct iobatch_control;
+
+int iobatch_control_new(struct iobatch_control **ret_control);
+/* NULL is none. Not while a run has it. */
+void iobatch_control_free(struct iobatch_control *control);
+
+/*
+ * No item and no further attempt starts. What is in flight goes on to its end. The delays and
+ * backoffs of what has not started stand still; deadlines of attempts in flight do not.
+ * Signal-safe.
+ */
+void iobatch_control_pause(struct iobatch_control *control);
+void iobatch_control_resume(struct iobatch_control *control);
+/*
+ * Ends the run early: what has started goes on to its outcome, what was taken and has not started
+ * ends as cancelled (ECANCELED, 0 attempts), and nothing more is taken. No further attempts are
+ * made: what waits for one fails with its last error. Also of a paused run. A run of which nothing
+ * was left is complete all the same. Signal-safe.
+ */
+void iobatch_control_drain(struct iobatch_control *control);
+/* The same, and what is in flight is cancelled. Signal-safe. */
+void iobatch_control_cancel(struct iobatch_control *control);
+
+enum iobatch_limit {
+	IOBATCH_LIMIT_MAX_CONCURRENT, /* 1 to what the run began with (or max_concurrent_max) */
+	IOBATCH_LIMIT_DELAY_MS,
+	IOBATCH_LIMIT_ITEMS_PER_S, /* 0 = none */
+};
+
+/*
+ * Changes a limit; it holds for what starts from then on: batches beyond a lower max_concurrent go
+ * on to their end, and a delay that has begun lasts as long as it was to. -EINVAL out of range
+ * (items_per_s: up to 10^9). Signal-safe.
+ */
+int iobatch_control_set(struct iobatch_control *control, enum iobatch_limit limit, uint64_t value);
+
+enum iobatch_state {
+	IOBATCH_STATE_WAITING, /* no run has it: progress is that of the last one */
+	IOBATCH_STATE_RUNNING,
+	IOBATCH_STATE_PAUSED,
+	IOBATCH_STATE_ENDING,
+};
+
+/* How far the run is, and in which state. From any thread, not from signal handlers. */
+enum iobatch_state iobatch_control_progress(struct iobatch_control *control,
+                                            struct iobatch_progress *ret_progress);
+
+enum iobatch_journal_sync {
+	IOBATCH_JOURNAL_NONE,  /* the kernel writes it when it likes */
+	IOBATCH_JOURNAL_BATCH, /* made durable every few milliseconds, or, where that takes long,
+	                          for a tenth of the time, once a second at least: what has
+	                          settled last before a power cut may be missing */
+	IOBATCH_JOURNAL_ITEM,  /* an item's record is durable before anyone hears of its outcome */
+};
+
+/*
+ * A journal: a file that the run appends a record to for each item that has settled, with its own
+ * executor, in groups. Its text is the caller's. When it cannot be written the run drains and
+ * iobatch_run() returns the error; what settles meanwhile is in the result and not in the journal.
+ * A record is in the file 5 ms after its outcome unless that is busy. The file never has a hole:
+ * whatever fails or dies, it holds a beginning of the text, of which the last line may be cut. In
+ * a run with timeout_ms an op of the journal may take that long, 10 s at least; without, it is
+ * waited for.
+ */
+struct iobatch_journal {
+	size_t size;
+	int fd;              /* the caller's, open for writing */
+	uint64_t offset;     /* where the first record goes */
+	uint32_t sync;       /* enum iobatch_journal_sync; default batch */
+	uint32_t record_max; /* bytes of the longest record, up to 1 MiB */
+	void *context;
+	/*
+	 * Writes the record of an outcome into `buffer` (record_max bytes) and returns its length;
+	 * 0 = none. From the thread that will call on_settled, before anyone hears of the outcome;
+	 * all records of a run are made one at a time (this and `intent` are never called at the
+	 * same time), and stand in the file in the order of these calls, each once, one behind the
+	 * other from `offset` on. Not called any more when the journal cannot be written. Required.
+	 */
+	size_t (*outcome)(void *context, const struct iobatch_outcome *outcome, char *buffer);
+	/*
+	 * The same before an item's op that removes or replaces something (unlink, rename,
+	 * truncation, a punched hole): it is handed over when this record is durable, unless `sync`
+	 * is none: then when it is written. What is destroyed by a processor's cleanup is not asked
+	 * for. From the item's thread. When the journal cannot be written an op for which there
+	 * would be a record fails its item with that error, and one for which this returns 0 is
+	 * handed over all the same. NULL = no such records.
+	 */
+	size_t (*intent)(void *context, const struct iobatch_item *item,
+	                 const struct iobatch_op *op, char *buffer);
+};
+
+#define IOBATCH_JOURNAL_INIT                                                                     \
+	{                                                                                        \
+		.size = sizeof(struct iobatch_journal), .fd = -1, .sync = IOBATCH_JOURNAL_BATCH, \
+		.record_max = 65536,                                                             \
+	}
+
 enum iobatch_log_level {
 	IOBATCH_LOG_ERROR,
 	IOBATCH_LOG_WARNING,
@@ -518,7 +680,7 @@ struct iobatch_options {
 	uint32_t max_stuck;
 	uint64_t stuck_grace_ms; /* how long the end waits for such items; default 1000 */
 	uint32_t retries;        /* attempts after the first; default 0 */
-	uint64_t backoff_ms;     /* pause before each retry; default 0 */
+	uint64_t backoff_ms;     /* pause before the first retry; default 0 */
 	uint64_t memory_limit;   /* bytes of buffers in flight; default 64 MiB */
 	uint32_t rings; /* reaper threads with a ring each, 1 to 64; 0 = one per CPU; default 1 */
 	uint32_t executor; /* enum iobatch_executor; default auto */
@@ -547,6 +709,42 @@ struct iobatch_options {
 	void (*on_log)(void *context, enum iobatch_log_level level, const char *message);
 
 	const struct iobatch_simulation *simulation; /* NULL = all zeroes */
+
+	uint32_t retry_on;               /* enum iobatch_retry_on; default any */
+	const int *retry_errnos;         /* positive, ended by 0 */
+	uint32_t backoff;                /* enum iobatch_backoff; default fixed */
+	uint32_t backoff_factor_percent; /* 100 to 10000; default 200 */
+	uint64_t backoff_max_ms;         /* the longest pause when they grow; default 60,000 */
+	uint32_t backoff_jitter_percent; /* up to so much of each pause is left out, at random: 0 to
+	                                    100; default 0 */
+	/* Of that: what is left out depends on seed, item and attempt alone. Default 0: another one
+	   each time. */
+	uint64_t seed;
+	/*
+	 * Further attempts of the whole run are at most this part of the items taken so far, or 10
+	 * where that is more; an item that fails when they are used up is not tried again. 0, the
+	 * default: as many as `retries` allow.
+	 *
+	 * What finds no descriptor free (EMFILE, ENFILE) costs no attempt: it starts over when
+	 * another item has ended, at the latest after 10 ms, which double up to 1 s. It fails with
+	 * that error when it goes on for 5 s while nothing else is in flight; others then do so
+	 * at once, until one is found after all.
+	 */
+	uint32_t retry_budget_percent;
+	uint64_t halt_after_failures; /* items that may fail before the run is halted; 0, the
+	                                 default: any number. 1: the first halts it */
+	uint32_t halt_after_percent;  /* the run is halted when more of the settled items have
+	                                 failed;  0, the default: never */
+	uint32_t halt_min_items;      /* settled before halt_after_percent counts; default 100 */
+	uint32_t halt;                /* enum iobatch_halt; default now */
+	uint32_t on_full;             /* enum iobatch_on_full; default fail */
+	/*
+	 * What IOBATCH_LIMIT_MAX_CONCURRENT may be raised to; 0, the default: max_concurrent.
+	 */
+	uint32_t max_concurrent_max;
+	uint64_t items_per_s; /* items that may start in a second; 0, the default: any number */
+	struct iobatch_control *control;       /* NULL = none */
+	const struct iobatch_journal *journal; /* NULL = none */
 };
 
 #define IOBATCH_OPTIONS_INIT                                                                    \
@@ -554,6 +752,7 @@ struct iobatch_options {
 		.size = sizeof(struct iobatch_options), .batch_size = 64, .max_concurrent = 8,  \
 		.max_stuck = 64, .stuck_grace_ms = 1000, .memory_limit = 64u << 20, .rings = 1, \
 		.path_ops_max = 128, .collect = IOBATCH_COLLECT_FAILED,                         \
+		.backoff_factor_percent = 200, .backoff_max_ms = 60000, .halt_min_items = 100,  \
 	}
 
 /*
@@ -566,6 +765,27 @@ struct iobatch_lateness {
 	uint64_t p90_ns;
 	uint64_t p99_ns;
 	uint64_t max_ns;
+};
+
+/* Failed items of one kind. */
+struct iobatch_error_group {
+	int error;              /* as in an outcome */
+	int opcode;             /* as in an outcome */
+	const char *error_name; /* as in an outcome */
+	const char *message;
+	uint64_t count;
+	/* The lowest indices, as far as count goes: they need not be in failed_items. */
+	uint64_t first[3];
+};
+
+/* How a run ended. */
+enum iobatch_end {
+	IOBATCH_END_COMPLETE,  /* nothing was left to be taken */
+	IOBATCH_END_STUCK,     /* halted: more than max_stuck items */
+	IOBATCH_END_HALTED,    /* by halt_after_failures, halt_after_percent or on_full */
+	IOBATCH_END_DRAINED,   /* by its control */
+	IOBATCH_END_CANCELLED, /* by its control */
+	IOBATCH_END_ERROR,     /* see what iobatch_run() returned */
 };
 
 /*
@@ -583,7 +803,7 @@ struct iobatch_result {
 	uint64_t bytes;            /* payload bytes of the successful items */
 	uint64_t retries;          /* attempts after the first */
 	uint64_t peak_batches;     /* most batches that were in flight at once */
-	uint64_t ops;              /* completions of ops */
+	uint64_t ops;              /* completions of ops, but for those of the journal */
 	uint32_t rings;            /* rings (or reapers without one) that ran */
 	uint32_t executor;         /* enum iobatch_executor: what carried the ops out */
 	uint64_t stuck;            /* items that were given up while an op of them was running */
@@ -597,6 +817,12 @@ struct iobatch_result {
 	struct iobatch_outcome *failed_items;
 	uint64_t failed_items_count;
 	char message[512]; /* why iobatch_run() failed and what to do; else "" */
+	uint32_t end;      /* enum iobatch_end */
+	/* Failed items by op and error, the most frequent first; at most 64 kinds, the last is then
+	   "of other kinds" (error 0, op -1, named EOTHERS). NULL without memory for them:
+	   lists_incomplete. */
+	struct iobatch_error_group *errors;
+	uint64_t errors_count;
 };
 
 #define IOBATCH_RESULT_INIT                           \
@@ -616,8 +842,10 @@ struct iobatch_result {
  * io_uring is forbidden or missing, and the executor is the ring by name. These leave everything
  * untouched and explain themselves in result->message. -ETIMEDOUT: more than max_stuck items did
  * not answer and the run was halted: what was in flight or waiting ended as cancelled (ECANCELED),
- * and the rest of the collection was not taken. Any other error is that of items.next, of the
- * processor's finish, or of a ring that broke in mid-run; the result then tells what was done.
+ * and the rest of the collection was not taken. -ECANCELED: the run was halted by its options, or
+ * drained or cancelled by its control: see result->end. Any other error is that of items.next, of
+ * the processor's finish, of the journal, or of a ring that broke in mid-run; the result then tells
+ * what was done.
  */
 int iobatch_run(const struct iobatch_items *items, const struct iobatch_processor *processor,
                 const struct iobatch_options *options, struct iobatch_result *result);
@@ -1002,7 +1230,9 @@ struct iobatch_directory;
 
 /*
  * The object of the built-in sources: a file, or a range of one. Only the bytes up to the end of
- * what stands behind `path` are used (iobatch_file_size()).
+ * what stands behind `path` are used (iobatch_file_size()): its NUL, what the source says of the
+ * file besides (`extra_length` bytes), and what an earlier run has found out about it
+ * (`known_length` bytes: a note, see iobatch_file_know()).
  *
  * Ops on the file take `dirfd` and path + name. Of a walk, and of a list with a root, `dirfd` is
  * the directory that the name is in, which the source holds open until it has the object back
@@ -1028,7 +1258,9 @@ struct iobatch_file {
 	uint32_t relative;     /* where in `path` the part below the source's root begins */
 	uint32_t name;         /* where in `path` the part begins that starts from `dirfd` */
 	uint32_t path_length;  /* without the NUL */
-	char path[IOBATCH_PATH_MAX + IOBATCH_EXTRA_MAX];
+	uint16_t known_length; /* bytes behind those of extra_length; 0 = nothing is known */
+	uint64_t left_out; /* files before it that iobatch_source_filter() has left out */
+	char path[IOBATCH_PATH_MAX + IOBATCH_EXTRA_MAX + IOBATCH_NOTE_MAX];
 };
 
 /* A directory whose contents, if they are items at all, have all settled. */
@@ -1037,8 +1269,16 @@ struct iobatch_file {
 /* Bytes of `file` that are used. */
 static inline size_t iobatch_file_size(const struct iobatch_file *file)
 {
-	return offsetof(struct iobatch_file, path) + file->path_length + 1 + file->extra_length;
+	return offsetof(struct iobatch_file, path) + file->path_length + 1 + file->extra_length +
+	       file->known_length;
 }
+
+/*
+ * Puts a note of an earlier run behind a file, for a processor that need not find that out again
+ * (see iobatch_hash_options), and nothing where there was one. That it is still true of the file is
+ * for the caller to see. -EINVAL when it is longer than IOBATCH_NOTE_MAX.
+ */
+int iobatch_file_know(struct iobatch_file *file, const char *note, size_t length);
 
 /* An open source of struct iobatch_file. */
 struct iobatch_source;
@@ -1239,6 +1479,16 @@ int iobatch_source_series(const struct iobatch_series_options *options,
 int iobatch_source_glob(const char *pattern, struct iobatch_source **ret_source);
 void iobatch_source_free(struct iobatch_source *source);
 
+/*
+ * Leaves out what `keep` returns false for. To be called before iobatch_source_items(); the number
+ * of items is then not known beforehand. `keep` may look at the file, and say what is known of it
+ * (iobatch_file_know()): it is called in a thread of the source's, in which nobody waits for it;
+ * but for directories that are given when all that is in them has settled, in the thread that takes
+ * the items, at the same time perhaps. What is left out counts as settled. -ENOMEM.
+ */
+int iobatch_source_filter(struct iobatch_source *source,
+                          bool (*keep)(void *context, struct iobatch_file *file), void *context);
+
 /* The source as a collection. Valid until the source is freed; to be run once. */
 struct iobatch_items iobatch_source_items(struct iobatch_source *source);
 
@@ -1312,6 +1562,10 @@ const char *iobatch_hash_name(unsigned algorithm);
  * Reads like iobatch_read_new() and computes a digest of each item. With a manifest the digests are
  * written in item order, in the format that sha256sum, b2sum and xxhsum check; it is a report (see
  * above). When the manifest itself is among the items, it has no line.
+ *
+ * The note of an item is its digest: "NAME:DIGITS", with the name of the algorithm. A file of which
+ * that note is known (iobatch_file_know()) is not read, unless it is of another algorithm: it has
+ * this digest, and no bytes are counted.
  */
 struct iobatch_hash_options {
 	size_t size;
@@ -1333,7 +1587,7 @@ int iobatch_hash_new(const struct iobatch_hash_options *options,
  * Compares the digest of each item with the one that iobatch_source_manifest() has brought. Another
  * digest is the error EMISMATCH, which is not retried. The report has "PATH: OK", "PATH: FAILED",
  * "PATH: MISSING" for a file that is not there and "PATH: ERROR NAME" otherwise, with the name of
- * the error.
+ * the error. Notes are as those of a hash.
  */
 struct iobatch_verify_options {
 	size_t size;
@@ -1451,7 +1705,14 @@ struct iobatch_copy_options {
 	uint32_t keep_cache;  /* 1: leave the page cache as it was found: what was read or written
 	                         and was not in it before is dropped from it, but for the rest of a
 	                         source of which a part was; default 0 */
+	uint64_t mark; /* of temporary names: see iobatch_is_temporary(); default 0 */
 };
+
+/*
+ * Whether `name` is one that a processor with this `mark` gives to a file until it is whole. A run
+ * that was killed leaves such files behind; by a mark of its own, a later one can tell them.
+ */
+bool iobatch_is_temporary(const char *name, uint64_t mark);
 
 #define IOBATCH_COPY_OPTIONS_INIT                                                                  \
 	{                                                                                          \
@@ -1542,6 +1803,7 @@ struct iobatch_fill_options {
 	uint32_t block_size;  /* as in iobatch_read_options */
 	uint32_t depth;       /* as in iobatch_read_options */
 	uint32_t direct;      /* 1: O_DIRECT; `length` is then a multiple of 4096; default 0 */
+	uint64_t mark;        /* of temporary names: see iobatch_is_temporary(); default 0 */
 };
 
 #define IOBATCH_FILL_OPTIONS_INIT                                                               \

@@ -44,6 +44,8 @@ void aside_put(struct reaper *reaper, struct slot *slot)
 	handover_discount(reaper, slot);
 	pool_replace(&reaper->pool, slot);
 	reaper->aside_count++;
+	reaper_count_active(reaper, -1);
+	descriptors_leave_probe(reaper);
 	if (atomic_fetch_add(&run->stuck, 1) >= max)
 		halt_run(run, -ETIMEDOUT,
 		         "max_stuck is %u and one more item has run out of time while an op of it "
@@ -60,6 +62,9 @@ void aside_put(struct reaper *reaper, struct slot *slot)
 void aside_return(struct reaper *reaper, struct slot *slot)
 {
 	assert(slot->aside && slot->outstanding == 0);
+	/* Nobody has heard of it yet. */
+	if (slot->recording)
+		return;
 	slot->aside = false;
 	pool_take_back(&reaper->pool, slot);
 	attempt_release(reaper, slot);
@@ -92,7 +97,7 @@ unsigned aside_owed(const struct reaper *reaper)
 void aside_leave_behind(struct reaper *reaper)
 {
 	/* Nothing else is in flight, unless the executor broke. */
-	assert(aside_owed(reaper) == reaper->in_flight || reaper->error);
+	assert(aside_owed(reaper) + journal_owed(reaper) == reaper->in_flight || reaper->error);
 	for (struct slot *slot = reaper->set_aside.first; slot; slot = slot->later)
 		tally_still_running(reaper->run, slot->item.index);
 }

@@ -2,14 +2,13 @@
 /*
  * An item's way through its attempts: start (when there are buffers for it), the processor's
  * chains, closing what is left open, the processor's clean-up after a failure, then the next
- * attempt or the item's outcome.
+ * attempt or the item's outcome. What ends an attempt before its time is attempt_end.c's business,
+ * and who hears of the outcome that of attempt_outcome.c.
  *
- * Invariant: an item is settled exactly once, when nothing of it is in flight and it holds no file
- * and no buffer, or when its slot is set aside with all of these. Its object goes back to the
- * collection exactly once: then or, when it was set aside, as soon as it has let go of these.
+ * Invariant: of a slot no more than one chain is carried out, and when an attempt is over, however
+ * it went, nothing of it is in flight or open, and it has no buffer.
  */
 #include <assert.h>
-#include <errno.h>
 #include <string.h>
 
 #include "engine/engine.h"
@@ -19,99 +18,45 @@ static const struct iobatch_error bad_chain = {
 	.message = "the processor has asked for an op that cannot be carried out",
 };
 
-static const struct iobatch_error unknown_error = {
-	.name = "EUNKNOWN",
-	.message = "the processor has given an error that has no name",
-};
-
-static const struct iobatch_error unknown_reason = {
-	.name = "ESKIPPED",
-	.message = "there was nothing to do, and the processor has not said why",
-};
-
-static void name_error(struct iobatch_outcome *outcome, const struct iobatch_error *own)
-{
-	const char *name =
-		outcome->error == IOBATCH_OWN_ERROR ? NULL : strerrorname_np(-outcome->error);
-
-	if (name) {
-		outcome->error_name = name;
-		outcome->message = strerrordesc_np(-outcome->error);
-		return;
-	}
-	if (outcome->error != IOBATCH_OWN_ERROR || !own)
-		own = &unknown_error;
-	outcome->error_name = own->name;
-	outcome->message = own->message;
-}
-
-static void name_reason(struct iobatch_outcome *outcome, const struct iobatch_error *reason)
-{
-	if (!reason)
-		reason = &unknown_reason;
-	outcome->error_name = reason->name;
-	outcome->message = reason->message;
-}
-
-int attempt_late_error(const struct slot *slot)
-{
-	return slot->halted ? -ECANCELED : -ETIME;
-}
-
-/* The processor hears of the outcome first, and may turn success into failure. */
-static void tell_processor(const struct iobatch_processor *processor, struct slot *slot,
-                           struct iobatch_outcome *outcome)
-{
-	int result;
-
-	/* An error of its own that it names now is not the reason to skip. */
-	if (!outcome->error)
-		slot->own_error = NULL;
-	result = processor->settled(processor->context, &slot->item, outcome);
-	if (result < 0 && !outcome->error) {
-		outcome->error = result;
-		outcome->skipped = false;
-		name_error(outcome, slot->own_error);
-	}
-}
-
-void attempt_settle(struct reaper *reaper, struct slot *slot)
+/* The item waits for its next attempt. */
+static void tell_of_wait(const struct reaper *reaper, struct slot *slot)
 {
 	const struct iobatch_processor *processor = reaper->run->processor;
-	struct iobatch_outcome outcome = {
-		.index = slot->item.index,
-		.object = slot->item.object,
-		.object_size = slot->item.object_size,
-		.error = slot->error,
-		.opcode = slot->error ? slot->failed_opcode : -1,
-		.attempts = slot->item.attempt,
-		.stuck = slot->aside,
-		.still_running = slot->aside,
-		.bytes = slot->item.bytes,
-		.skipped = slot->skipped && !slot->error,
-	};
 
-	assert(!slot->settled);
-	if (outcome.error == -ETIME && slot->deadline_ns)
-		lateness_add(&reaper->lateness,
-		             reaper->executor->ops->now_ns(reaper->executor) - slot->deadline_ns);
-	if (outcome.error)
-		name_error(&outcome, slot->own_error);
-	else if (outcome.skipped)
-		name_reason(&outcome, slot->own_error);
-	if (processor->settled)
-		tell_processor(processor, slot, &outcome);
-	tally_settle(reaper, &outcome);
-	if (!slot->aside)
-		attempt_release(reaper, slot);
-	window_settled(reaper, slot);
+	if (processor->wait)
+		processor->wait(processor->context, &slot->item);
+}
+
+int attempt_rest(struct reaper *reaper, struct slot *slot)
+{
+	return timer_start(reaper, slot_id(slot, ID_BACKOFF, 0), policy_pause_ns(reaper, slot));
+}
+
+/* An attempt has failed, of an item that may have another. */
+static void try_again(struct reaper *reaper, struct slot *slot)
+{
+	if (reaper->control.draining && (slot_attempts(slot) <= reaper->run->options.retries ||
+	                                 descriptors_are_short(slot->error)))
+		reaper->run->cut = true;
+	if (policy_retry(reaper, slot)) {
+		tell_of_wait(reaper, slot);
+		reaper->part.retries++;
+		if (policy_pause_ns(reaper, slot) == 0)
+			queue_push(&reaper->ready, slot);
+		else if (attempt_rest(reaper, slot) < 0)
+			queue_push(&reaper->resting, slot);
+	} else if (policy_holds(reaper, slot)) {
+		tell_of_wait(reaper, slot);
+		slot->restarts++;
+		queue_push(&reaper->ready, slot);
+	} else {
+		attempt_settle(reaper, slot);
+	}
 }
 
 /* The attempt is over and has left nothing behind. */
 static void finish_attempt(struct reaper *reaper, struct slot *slot)
 {
-	const struct iobatch_options *options = &reaper->run->options;
-
 	slot->phase = SLOT_IDLE;
 	if (slot->deadlines)
 		deadline_stop(slot);
@@ -119,24 +64,28 @@ static void finish_attempt(struct reaper *reaper, struct slot *slot)
 		aside_return(reaper, slot);
 		return;
 	}
+	reaper_count_active(reaper, -1);
 	if (slot->item.buffer_count > 0)
 		pool_release(&reaper->pool, slot);
+	if (descriptors_are_short(slot->error) && !reaper->halting && !reaper->control.draining) {
+		if (descriptors_wait(reaper, slot))
+			tell_of_wait(reaper, slot);
+		else
+			attempt_settle(reaper, slot);
+		return;
+	}
+	if (reaper->throttle.width != UINT32_MAX)
+		descriptors_ended(reaper, slot);
 	if (!slot->error && reaper->run->success_is_silent) {
 		tally_success(reaper, slot->item.bytes, slot->skipped);
 		attempt_release(reaper, slot);
 		window_settled(reaper, slot);
 		return;
 	}
-	if (!slot->error || slot->item.attempt > options->retries || reaper->halting) {
+	if (slot->error)
+		try_again(reaper, slot);
+	else
 		attempt_settle(reaper, slot);
-		return;
-	}
-	reaper->part.retries++;
-	if (options->backoff_ms == 0)
-		queue_push(&reaper->ready, slot);
-	else if (timer_start(reaper, slot_id(slot, ID_BACKOFF, 0),
-	                     options->backoff_ms * NS_PER_MS) < 0)
-		queue_push(&reaper->resting, slot);
 }
 
 /* The chain that is to be filled, empty. */
@@ -284,14 +233,24 @@ void attempt_admit(struct reaper *reaper, struct slot *slot)
 	const struct run *run = reaper->run;
 	const struct iobatch_processor *processor = run->processor;
 
+	/* The run ends soon: what has failed is not tried again. */
+	if (slot_attempts(slot) > 0 && run->soon) {
+		slot->deadline_ns = 0;
+		attempt_settle(reaper, slot);
+		return;
+	}
 	if (processor->buffers_min > 0)
 		pool_reserve(&reaper->pool, slot, processor->buffers_min);
+	reaper_count_active(reaper, 1);
 	slot->phase = SLOT_RUNNING;
 	slot->error = 0;
 	slot->failed_opcode = -1;
 	slot->own_error = NULL;
 	slot->skipped = false;
+	slot->note = NULL;
 	slot->item.attempt++;
+	if (run->wants_times && slot->item.attempt == 1)
+		slot->start_ns = reaper->now_ns;
 	slot->item.bytes = 0;
 	if (processor->state_size)
 		memset(slot->item.state, 0, processor->state_size);
@@ -304,6 +263,12 @@ void attempt_admit(struct reaper *reaper, struct slot *slot)
 }
 
 void attempt_start(struct reaper *reaper, struct slot *slot)
+{
+	if (!descriptors_must_wait(reaper, slot))
+		attempt_start_over(reaper, slot);
+}
+
+void attempt_start_over(struct reaper *reaper, struct slot *slot)
 {
 	unsigned buffers_min = reaper->run->processor->buffers_min;
 
@@ -339,114 +304,11 @@ void attempt_chain_ended(struct reaper *reaper, struct slot *slot)
 		else
 			finish_attempt(reaper, slot);
 		break;
+	case SLOT_JOURNAL:
+		journal_chain_ended(reaper, slot);
+		break;
 	case SLOT_IDLE:
 		assert(!"a chain without an attempt");
 		break;
 	}
-}
-
-int attempt_ask_to_end(struct reaper *reaper, struct slot *slot)
-{
-	struct executor *executor = reaper->executor;
-
-	if (slot->phase == SLOT_IDLE)
-		return executor->ops->cancel(executor, slot_id(slot, ID_BACKOFF, 0));
-	return handover_cancel(reaper, slot);
-}
-
-int attempt_expire(struct reaper *reaper, struct slot *slot)
-{
-	enum chain_state state = CHAIN_RUNNING;
-
-	assert(slot->phase != SLOT_IDLE);
-	if (handover_cancel(reaper, slot) < 0)
-		return -EAGAIN;
-	deadline_passed(reaper, slot);
-	/* What waits for room has no answer of its own to wait for. */
-	if (slot->phase == SLOT_RUNNING && slot->queue) {
-		queue_leave(slot);
-		state = chain_give_up(slot, attempt_late_error(slot));
-	}
-	if (state == CHAIN_OVER)
-		attempt_chain_ended(reaper, slot);
-	return 0;
-}
-
-void attempt_halt(struct reaper *reaper, struct slot *slot)
-{
-	bool waits = slot->queue || slot->item.attempt == 0;
-
-	/* What closes and cleans up goes on, and so does what has been told to end. */
-	if (slot->phase > SLOT_RUNNING || slot->deadlines == &reaper->overdue)
-		return;
-	if (slot->phase == SLOT_RUNNING) {
-		/* The halt is a deadline that comes now. */
-		slot->halted = true;
-		slot->deadline_ns = reaper->now_ns;
-		if (attempt_expire(reaper, slot) < 0) {
-			deadline_passed(reaper, slot);
-			slot->asked_ns = 0;
-		}
-		return;
-	}
-	queue_leave(slot);
-	slot->error = -ECANCELED;
-	slot->failed_opcode = -1;
-	slot->deadline_ns = 0;
-	/* The pause before the next attempt is in flight: nobody will listen when it ends. */
-	if (!waits)
-		deadline_passed(reaper, slot);
-	attempt_settle(reaper, slot);
-}
-
-int iobatch_item_fail(struct iobatch_item *item, const struct iobatch_error *error)
-{
-	struct slot *slot = (struct slot *)item;
-
-	slot->own_error = error;
-	return IOBATCH_OWN_ERROR;
-}
-
-int iobatch_item_skip(struct iobatch_item *item, const struct iobatch_error *reason)
-{
-	struct slot *slot = (struct slot *)item;
-
-	slot->own_error = reason;
-	slot->skipped = true;
-	return IOBATCH_DONE;
-}
-
-int iobatch_item_take_fd(struct iobatch_item *item, int file)
-{
-	struct slot *slot = (struct slot *)item;
-	struct reaper *reaper = slot_reaper(slot);
-	const struct iobatch_processor *processor = reaper->run->processor;
-
-	if (!processor->process_files)
-		return -EINVAL;
-	if (file < 0 || (unsigned)file >= processor->files_max || !(slot->files_open & 1u << file))
-		return -EBADF;
-	slot->files_open &= ~(1u << file);
-	reaper->executor->ops->disown(reaper->executor, slot->files[file]);
-	return slot->files[file];
-}
-
-unsigned iobatch_item_reserve(struct iobatch_item *item, unsigned wanted)
-{
-	struct slot *slot = (struct slot *)item;
-	struct reaper *reaper = slot_reaper(slot);
-	unsigned max = reaper->run->processor->buffers_max;
-
-	/* Attempts that wait to start come first. */
-	if (reaper->starving.first)
-		return item->buffer_count;
-	return pool_reserve(&reaper->pool, slot, wanted < max ? wanted : max);
-}
-
-void iobatch_op_again(struct iobatch_chain *chain, struct iobatch_op *op)
-{
-	unsigned number = (unsigned)(op - chain->ops);
-
-	assert(number < chain->count);
-	chain->reserved[number / 64] |= UINT64_C(1) << number % 64;
 }

@@ -78,7 +78,7 @@ enum chain_state chain_start(struct reaper *reaper, struct slot *slot)
 	slot->interrupted = 0;
 	slot->unlinked = false;
 	for (unsigned i = 0; i < chain->count; i++) {
-		chain->ops[i].reserved[0] = 0;
+		chain->ops[i].reserved[0] = chain->ops[i].reserved[3] = 0;
 		chain->ops[i].result = 0;
 	}
 	if (chain->unordered) {
@@ -123,7 +123,7 @@ static enum verdict judge_interrupted(struct reaper *reaper, struct slot *slot, 
 
 	if (tried >= INTERRUPTED_MAX)
 		return failed(op);
-	if (result == -EINTR && !op_is(op, OP_IDEMPOTENT) && slot->phase == SLOT_RUNNING)
+	if (result == -EINTR && !op_is(op, OP_IDEMPOTENT) && slot_may_be_late(slot))
 		return failed(op);
 	slot->interrupted++;
 	if (result == -EINTR)
@@ -277,6 +277,7 @@ static void tell_processor(struct reaper *reaper, struct slot *slot, struct ioba
 			slot->error = attempt_refuse_chain(slot);
 			return;
 		}
+		chain->ops[number].reserved[3] = 0;
 		chain->ops[number].reserved[0] = 0;
 		op_set_add(&slot->wanted, number);
 	}
@@ -303,6 +304,22 @@ static void judge_alone(struct reaper *reaper, struct slot *slot, unsigned numbe
 		handover_abandon(slot);
 }
 
+/*
+ * An op has succeeded at the last moment, and what is linked behind it begins: that is late as
+ * well. When there is no room to say so, the deadlines' list will. In a run that is halted nobody
+ * waits for a certain time, and it has as long to answer as the one before.
+ */
+static void tell_next(struct reaper *reaper, struct slot *slot)
+{
+	bool told = handover_cancel(reaper, slot) == 0;
+
+	if (!slot->halted || slot->deadlines != &reaper->overdue)
+		return;
+	deadline_passed(reaper, slot);
+	if (!told)
+		slot->asked_ns = 0;
+}
+
 enum chain_state chain_complete(struct reaper *reaper, struct slot *slot, unsigned number,
                                 int32_t result)
 {
@@ -320,9 +337,7 @@ enum chain_state chain_complete(struct reaper *reaper, struct slot *slot, unsign
 	else if (slot->outstanding == 0)
 		judge_sequence(reaper, slot);
 	else if (result >= 0 && slot_is_late(reaper, slot))
-		/* It has succeeded at the last moment, and what is linked behind it begins: that
-		 * is late as well. When there is no room to say so, the deadlines' list will. */
-		(void)handover_cancel(reaper, slot);
+		tell_next(reaper, slot);
 	return go_on(reaper, slot);
 }
 

@@ -9,6 +9,8 @@
  * Keeping a deadline that is met costs two insertions and no system call. What ends an attempt and
  * what becomes of it is not known here.
  */
+#include <errno.h>
+
 #include "engine/engine.h"
 
 /* How long an op that was told to end may take to answer, before its item is given up: little when
@@ -92,7 +94,7 @@ static bool is_due(const struct reaper *reaper, const struct deadline_list *list
 static uint64_t patience_ns(const struct reaper *reaper, const struct slot *slot, bool idle)
 {
 	const struct run *run = reaper->run;
-	bool last = slot->item.attempt > run->options.retries || reaper->halting;
+	bool last = policy_is_last(reaper, slot, -ETIME);
 	uint64_t grace_ns = run->options.stuck_grace_ms * NS_PER_MS;
 
 	/* One more would halt the run: what only is slow is given the time that the end would take.

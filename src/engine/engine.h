@@ -19,8 +19,13 @@
 
 #include <iobatch.h>
 
+#include "engine/control.h"
+#include "engine/descriptors.h"
+#include "engine/errors.h"
+#include "engine/journal.h"
 #include "engine/lanes.h"
 #include "engine/lateness.h"
+#include "engine/policy.h"
 #include "engine/slot.h"
 #include "executor/executor.h"
 #include "op/op.h"
@@ -36,10 +41,12 @@ struct window {
 	uint32_t size;        /* items of the batch, as far as there were any */
 	uint32_t started;     /* with a delay: items of it that were started */
 	uint32_t unsettled;   /* items of it that have no outcome yet */
+	bool made;            /* are its slots? */
 	bool used;            /* has an item been started in this window, so that a pause is due? */
 	bool open;            /* the batch is not full yet, and the stream had nothing more */
 	bool pausing;         /* the pause between two items is in flight */
 	uint64_t idle_ns;     /* with a delay: since when it has had no item; 0 = it has one */
+	uint64_t rested_ns;   /* when the pause is over, on the clock of pauses */
 };
 
 /* Slots in the order in which they want to be looked at. */
@@ -79,6 +86,17 @@ struct tally_part {
 	uint64_t skipped; /* of the successful */
 };
 
+enum {
+	PIECE_SLOT,
+	PIECE_CHAINS,
+	PIECE_FILES,
+	PIECE_BUFFERS,
+	PIECE_STATE,
+	PIECE_SCRATCH,
+	PIECE_OBJECT,
+	PIECES
+};
+
 struct reaper {
 	struct run *run;
 	unsigned number;
@@ -92,6 +110,7 @@ struct reaper {
 	bool reads_clock;
 	unsigned in_flight; /* completions that the executor owes */
 	uint64_t ops;
+	_Atomic unsigned active; /* attempts in progress, but for those set aside */
 
 	struct window *windows;
 	unsigned windows_count;
@@ -99,13 +118,18 @@ struct reaper {
 	struct slot *slots;
 	struct slot **places;
 	unsigned slots_count; /* of all windows */
+	struct piece {
+		size_t stride;
+		size_t start;
+	} pieces[PIECES]; /* of every slot, within the region */
 	unsigned spares_count;
 	struct pool pool;
 	struct lanes lanes;
 
 	struct window *to_fill;
 	struct window *starved;     /* the stream had nothing for them */
-	struct window *open;        /* the one of them whose batch is open; NULL = none */
+	struct window *open;        /* whose batch is open: never to be filled; NULL = none */
+	bool feeds_open;            /* there may be more for that one */
 	atomic_bool starves;        /* are there any? */
 	bool dry;                   /* the stream had nothing the last time... */
 	uint64_t wakes_seen;        /* ...and this was run->wakes before it was asked */
@@ -114,6 +138,7 @@ struct reaper {
 	struct slot_queue blocked;  /* a chain waits for room in the executor */
 	struct slot_queue resting;  /* a backoff waits for room in the executor */
 	struct window *to_pause;    /* a delay waits for room in the executor */
+	struct throttle throttle;   /* and who waits for descriptors */
 
 	struct slot_queue spares;       /* slots without a place in a window */
 	struct deadline_list ahead;     /* attempts before their deadline */
@@ -124,9 +149,14 @@ struct reaper {
 	unsigned aside_count;
 	unsigned asked_at_last; /* how often, to end before they are left behind */
 	bool halting;
+	bool ending;       /* the run ends soon: nothing more is taken, nor tried again */
+	bool backoffs_end; /* they are to be told so */
+	struct reaper_control control;
+	struct logger log;
 
 	struct lateness lateness;
 	struct tally_part part;
+	bool untold; /* of what was added to the sum */
 	uint64_t published_ns;
 
 	void *region; /* memory behind the slots */
@@ -140,8 +170,8 @@ struct intake {
 	const struct iobatch_items *items;
 	pthread_mutex_t lock; /* of a stream */
 	bool ended;
-	bool closed;     /* by us: there may be more, and nobody asks */
-	bool may_be_dry; /* a stream that says when it has more */
+	atomic_bool closed; /* by us: there may be more, and nobody asks */
+	bool may_be_dry;    /* a stream that says when it has more */
 	int error;
 	_Atomic uint64_t taken;
 	_Atomic uint64_t batches;
@@ -160,10 +190,13 @@ struct outcome_list {
 /* What the reapers have published. */
 struct tally {
 	pthread_mutex_t lock;
+	pthread_mutex_t sum_lock; /* the innermost: callbacks may ask how far the run is */
 	struct tally_part sum;
+	_Atomic uint64_t elapsed_ns; /* when that was added to last */
 	struct outcome_list successful;
 	struct outcome_list failed;
 	bool lists_incomplete;
+	struct errors errors;
 	uint64_t still_running; /* items given up that had not answered at the end */
 	_Atomic uint32_t batches_in_flight;
 	_Atomic uint32_t batches_peak;
@@ -178,17 +211,31 @@ struct run {
 	unsigned executor;     /* enum iobatch_executor: never AUTO */
 	struct reaper *reapers;
 	unsigned reapers_count;
+	bool wants_times;       /* somebody asks how long items took */
+	bool may_end;           /* before its time: another ring may have seen to that */
 	bool success_is_silent; /* nobody wants to hear of an item that succeeds */
 	/* The collection's: it wants its objects back. NULL = it does not. */
 	void (*release)(void *context, void *object);
-	unsigned windows_count; /* of all reapers */
+	unsigned windows_count;  /* of all reapers */
+	unsigned concurrent_max; /* what max_concurrent may be raised to */
+	struct meter meter;
+	_Atomic bool taken_all; /* a window has found nothing more */
 	unsigned window_slots;
 	unsigned chain_ops; /* room of a chain: the processor's, and to close every file */
 	size_t chain_size;  /* bytes of it, whole cache lines */
 
 	_Atomic uint32_t stuck; /* slots set aside now, of all reapers */
-	_Atomic bool halted;    /* the run ends before its time, with halt_error */
+	_Atomic bool halted;    /* the run ends before its time, with halt_error... */
+	_Atomic bool soon;      /* ...or goes on with what was taken, each item to its outcome... */
+	_Atomic bool drained;   /* ...or only with what has started */
 	int halt_error;
+	uint32_t end;     /* enum iobatch_end: why it does */
+	_Atomic bool cut; /* its control has kept it from something */
+
+	struct policy policy;
+	_Atomic bool probed; /* a ring with nothing else in flight looks for a descriptor */
+
+	struct journal journal;
 
 	bool listens;              /* to a stream that says when it has more: listen.c */
 	_Atomic uint64_t wakes;    /* how often it has */
@@ -234,6 +281,16 @@ enum intake_state intake_take(struct intake *intake, uint32_t batch_size,
                               const struct window *window, unsigned *ret_count);
 /* Nothing more is to be taken. */
 void intake_close(struct intake *intake);
+/* Has all been taken that there is? false as long as that is not known. */
+static inline bool intake_is_over(const struct intake *intake)
+{
+	return intake->total_is_final && intake->taken == intake->total;
+}
+/* May there be anything to take? */
+static inline bool intake_has_more(const struct intake *intake)
+{
+	return !intake->closed && !intake_is_over(intake);
+}
 
 /* listen.c: streams that say when they have more. */
 /* The stream is told whom to wake, when all executors stand; and at the end that nobody is. */
@@ -271,6 +328,10 @@ uint64_t tally_due(const struct reaper *reaper);
 void tally_tell(struct reaper *reaper);
 /* Adds what the reaper has counted to the sum: at its end. */
 void tally_add(struct reaper *reaper);
+/* Publishes it, for others to see before that. */
+void tally_publish(struct reaper *reaper);
+/* How far the run is. From any thread, callbacks included. */
+void tally_progress(struct run *run, uint64_t elapsed_ns, struct iobatch_progress *ret_progress);
 /* The last progress call, when all reapers have ended. */
 void tally_end(struct run *run, uint64_t elapsed_ns);
 void tally_finish(struct run *run, struct iobatch_result *result);
@@ -296,6 +357,12 @@ void region_keep_sparse(void *memory, size_t size);
 int reaper_init(struct reaper *reaper, struct run *run, unsigned number);
 void reaper_deinit(struct reaper *reaper);
 void reaper_loop(struct reaper *reaper);
+/* Makes the slots of a window that is used for the first time: before, its memory is untouched. */
+void reaper_make_slots(struct reaper *reaper, struct window *window);
+/* Is there nothing left to do, but for what was given up? */
+bool reaper_is_idle(const struct reaper *reaper);
+/* Lets those go on that wait in a queue, the first first, as far as there is room. */
+void reaper_serve(struct reaper *reaper, struct slot_queue *queue);
 
 /* window.c: batches, and when their items start. */
 /* Takes the next batch into a window whose batch has settled. Without one the window is done with.
@@ -306,16 +373,30 @@ void window_start_next(struct reaper *reaper, struct window *window);
 void window_give_up(struct reaper *reaper, struct window *window);
 /* With a delay: the window's next item, after the pause that separates it from the one before. */
 void window_pause(struct reaper *reaper, struct window *window);
+/* What is left of that pause, which stood still; and when its timer has run. */
+void window_rest(struct reaper *reaper, struct window *window);
+void window_rested(struct reaper *reaper, struct window *window);
 /* The item of a slot has its outcome: its window goes on. */
 void window_settled(struct reaper *reaper, struct slot *slot);
 /* Has a timer complete `pause_ns` from now. Returns 0, or -EAGAIN when the executor has no room. */
 int timer_start(struct reaper *reaper, uint64_t id, uint64_t pause_ns);
 
-/* attempt.c: from an attempt's start to the item's outcome. */
+/* attempt.c: from an attempt's start to its end. */
 void attempt_start(struct reaper *reaper, struct slot *slot);
 /* The same when there are buffers for it and it is its turn. */
 void attempt_admit(struct reaper *reaper, struct slot *slot);
 void attempt_chain_ended(struct reaper *reaper, struct slot *slot);
+/* Starts the pause before the slot's next attempt. Returns like timer_start(). */
+int attempt_rest(struct reaper *reaper, struct slot *slot);
+/* One that has waited for descriptors starts. */
+void attempt_start_over(struct reaper *reaper, struct slot *slot);
+/* Can an op that the processor has rewritten be carried out as it stands? */
+bool attempt_op_is_sound(const struct reaper *reaper, const struct slot *slot,
+                         const struct iobatch_op *op);
+/* The attempt's error when it cannot. */
+int attempt_refuse_chain(struct slot *slot);
+
+/* attempt_end.c: what ends before its time. */
 /*
  * The attempt's time is over: has what is in flight of it end, and what waits end at once. -EAGAIN
  * when the executor has no room to be told: again after the next wait.
@@ -325,21 +406,24 @@ int attempt_expire(struct reaper *reaper, struct slot *slot);
 int attempt_ask_to_end(struct reaper *reaper, struct slot *slot);
 /* The run is halted: the item ends as cancelled, at once or when its ops have. */
 void attempt_halt(struct reaper *reaper, struct slot *slot);
+/* The run is drained: the item, no attempt of which is going on, ends as it stands. */
+void attempt_drain(struct reaper *reaper, struct slot *slot);
+/* What the attempt's error is when its time is over. */
+int attempt_late_error(const struct slot *slot);
+
+/* attempt_outcome.c: the outcome, and who hears of it. */
 /* Settles the item of a slot as it stands. */
 void attempt_settle(struct reaper *reaper, struct slot *slot);
+/* The outcome of an item that has settled. */
+struct iobatch_outcome attempt_outcome(const struct reaper *reaper, const struct slot *slot);
+/* Tells everybody of it: the slot is done with the item. */
+void attempt_tell(struct reaper *reaper, struct slot *slot, const struct iobatch_outcome *outcome);
 /* Nothing of the item is in flight, and it has its outcome: its object goes back. */
 static inline void attempt_release(const struct reaper *reaper, const struct slot *slot)
 {
 	if (reaper->run->release)
 		reaper->run->release(reaper->run->intake.items->context, slot->item.object);
 }
-/* Can an op that the processor has rewritten be carried out as it stands? */
-bool attempt_op_is_sound(const struct reaper *reaper, const struct slot *slot,
-                         const struct iobatch_op *op);
-/* The attempt's error when it cannot. */
-int attempt_refuse_chain(struct slot *slot);
-/* What the attempt's error is when its time is over. */
-int attempt_late_error(const struct slot *slot);
 
 /* aside.c: slots whose ops ignore that they were cancelled. */
 void aside_put(struct reaper *reaper, struct slot *slot);
@@ -371,7 +455,16 @@ void deadline_check(struct reaper *reaper, bool idle);
 /* halt.c: a run that ends before its time. */
 __attribute__((format(printf, 3, 4))) void halt_run(struct run *run, int error, const char *format,
                                                     ...);
-/* The reaper's part, once the run is halted: to be called before each wait. */
+/* The same because so many have failed: now or soon, as the options say. */
+__attribute__((format(printf, 2, 3))) void halt_by_policy(struct run *run, const char *format, ...);
+/* The same, since its control has cancelled it. */
+void halt_by_control(struct run *run);
+/* What has started goes on to its outcome, the rest ends, and nothing more is taken. */
+__attribute__((format(printf, 3, 4))) void drain_run(struct run *run, int error, const char *format,
+                                                     ...);
+/* The same as the reaper's part, for whatever reason. */
+void halt_drain(struct reaper *reaper);
+/* The reaper's part, once the run is to end: to be called before each wait. */
 void halt_reaper(struct reaper *reaper);
 
 /* chain.c: carries out the chain of a slot. All but chain_unblock() leave a slot that waits in its
@@ -419,11 +512,55 @@ static inline struct reaper *slot_reaper(const struct slot *slot)
 	return slot->window->reaper;
 }
 
-/* Is the attempt behind its deadline? What closes and cleans up has none. */
+/* Now, on the clock of its executor; reaper->now_ns is what that said last. */
+static inline uint64_t reaper_clock_ns(const struct reaper *reaper)
+{
+	return reaper->executor->ops->now_ns(reaper->executor);
+}
+
+/* Attempts in progress: one more or less. Other rings only look. */
+static inline void reaper_count_active(struct reaper *reaper, int more)
+{
+	unsigned active = atomic_load_explicit(&reaper->active, memory_order_relaxed);
+
+	atomic_store_explicit(&reaper->active, active + (unsigned)more, memory_order_relaxed);
+}
+
+static inline unsigned reaper_active(const struct reaper *reaper)
+{
+	return atomic_load_explicit(&reaper->active, memory_order_relaxed);
+}
+
+/* Takes up what the run's control has asked for. */
+static inline void control_look(struct reaper *reaper)
+{
+	if (reaper->control.on)
+		control_look_now(reaper);
+}
+
+static inline bool control_is_asked(const struct reaper *reaper)
+{
+	return reaper->control.on && control_is_asked_now(reaper);
+}
+
+static inline bool control_lets_start(struct reaper *reaper)
+{
+	if (reaper->control.on && !control_lets_start_now(reaper))
+		return false;
+	if (reaper->control.metered.first)
+		meter_serve(reaper);
+	return true;
+}
+
+/* May what goes on in the slot be late? What closes and cleans up has no deadline. */
+static inline bool slot_may_be_late(const struct slot *slot)
+{
+	return slot->phase == SLOT_RUNNING || slot->phase == SLOT_JOURNAL;
+}
+
 static inline bool slot_is_late(const struct reaper *reaper, const struct slot *slot)
 {
-	return slot->phase == SLOT_RUNNING && slot->deadline_ns &&
-	       reaper->now_ns >= slot->deadline_ns;
+	return slot_may_be_late(slot) && slot->deadline_ns && reaper->now_ns >= slot->deadline_ns;
 }
 
 #endif

@@ -167,10 +167,21 @@ void handover_abandon(struct slot *slot)
 struct slot_queue *handover(struct reaper *reaper, struct slot *slot)
 {
 	uint64_t deadline_ns = slot->phase == SLOT_RUNNING ? slot->deadline_ns : 0;
+	int intent;
 
 	if (slot_is_late(reaper, slot)) {
 		slot_fail(slot, &slot_chain(slot)->ops[handover_first_wanted(slot)],
 		          attempt_late_error(slot));
+		handover_abandon(slot);
+		return NULL;
+	}
+	intent = reaper->run->journal.asks && slot->phase == SLOT_RUNNING
+	                 ? journal_intend(reaper, slot)
+	                 : 0;
+	if (intent == -EAGAIN)
+		return &reaper->log.intending;
+	if (intent < 0) {
+		slot_fail(slot, &slot_chain(slot)->ops[handover_first_wanted(slot)], intent);
 		handover_abandon(slot);
 		return NULL;
 	}
@@ -184,7 +195,7 @@ int handover_cancel(struct reaper *reaper, struct slot *slot)
 	struct executor *executor = reaper->executor;
 
 	/* What closes and cleans up is not stopped, unless it hangs: nobody else would do it. */
-	if ((slot->phase != SLOT_RUNNING && !slot->aside) || slot->outstanding == 0)
+	if ((!slot_may_be_late(slot) && !slot->aside) || slot->outstanding == 0)
 		return 0;
 	for (unsigned i = 0; i < chain->count; i++) {
 		const struct iobatch_op *op = &chain->ops[i];

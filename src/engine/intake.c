@@ -79,6 +79,7 @@ static void take(struct intake *intake, uint32_t batch_size, const struct window
 	for (unsigned i = 0; i < count; i++) {
 		slots[i]->item.index = intake->taken + i;
 		slots[i]->item.attempt = 0;
+		slots[i]->restarts = 0;
 		slots[i]->settled = false;
 	}
 	intake->taken += count;

@@ -86,20 +86,14 @@ bool listen_feed(struct reaper *reaper)
 		reaper->to_fill = window;
 	}
 	/* The others would ask in vain before it. */
-	if (reaper->open) {
-		reaper->open->next = reaper->to_fill;
-		reaper->to_fill = reaper->open;
-	}
+	reaper->feeds_open = reaper->open;
 	return true;
 }
 
 void listen_give_up(struct reaper *reaper)
 {
-	while (reaper->starved) {
-		struct window *window = reaper->starved;
-
-		reaper->starved = window->next;
-		window_give_up(reaper, window);
-	}
+	reaper->starved = NULL;
 	atomic_store(&reaper->starves, false);
+	if (reaper->open)
+		window_give_up(reaper, reaper->open);
 }

@@ -12,6 +12,7 @@
 
 #define BATCH_SIZE_MAX (1u << 20)
 #define MAX_CONCURRENT_MAX 65536u
+#define ITEMS_PER_S_MAX 1000000000u
 #define RINGS_MAX 64u
 #define MAX_STUCK_MAX 65536u
 #define THREADS_MAX 1024u
@@ -111,11 +112,53 @@ static int check_simulation(struct complaint *complaint,
 	return 0;
 }
 
+static int check_policy(struct complaint *complaint, const struct iobatch_options *options)
+{
+	if (check_range(complaint, "retry_on", options->retry_on, 0, IOBATCH_RETRY_LISTED) ||
+	    check_range(complaint, "backoff", options->backoff, 0, IOBATCH_BACKOFF_NONE) ||
+	    check_range(complaint, "backoff_factor_percent", options->backoff_factor_percent, 100,
+	                10000) ||
+	    check_range(complaint, "backoff_max_ms", options->backoff_max_ms, 0, MS_MAX) ||
+	    check_range(complaint, "backoff_jitter_percent", options->backoff_jitter_percent, 0,
+	                100) ||
+	    check_range(complaint, "halt_after_percent", options->halt_after_percent, 0, 100) ||
+	    check_range(complaint, "halt", options->halt, 0, IOBATCH_HALT_SOON) ||
+	    check_range(complaint, "on_full", options->on_full, 0, IOBATCH_FULL_PAUSE))
+		return -EINVAL;
+	if (options->retry_on == IOBATCH_RETRY_LISTED && !options->retry_errnos)
+		return complain(complaint, "retry_on is listed, and retry_errnos is NULL");
+	for (const int *listed = options->retry_errnos; listed && *listed; listed++) {
+		if (*listed < 0)
+			return complain(complaint, "retry_errnos must be positive, not %d",
+			                *listed);
+	}
+	return 0;
+}
+
+static int check_journal(struct complaint *complaint, const struct iobatch_journal *journal)
+{
+	if (!abi_known(journal, journal->size, sizeof(*journal)))
+		return complain(complaint, "journal.size is %zu; start from IOBATCH_JOURNAL_INIT",
+		                journal->size);
+	if (journal->fd < 0)
+		return complain(complaint, "journal.fd must be 0 or more, not %d", journal->fd);
+	if (!journal->outcome)
+		return complain(complaint, "journal.outcome is NULL");
+	if (check_range(complaint, "journal.offset", journal->offset, 0, INT64_MAX) ||
+	    check_range(complaint, "journal.sync", journal->sync, 0, IOBATCH_JOURNAL_ITEM) ||
+	    check_range(complaint, "journal.record_max", journal->record_max, 1, 1u << 20))
+		return -EINVAL;
+	return 0;
+}
+
 static int check_options(struct complaint *complaint, const struct iobatch_options *options)
 {
 	if (check_range(complaint, "batch_size", options->batch_size, 1, BATCH_SIZE_MAX) ||
 	    check_range(complaint, "max_concurrent", options->max_concurrent, 1,
 	                MAX_CONCURRENT_MAX) ||
+	    check_range(complaint, "max_concurrent_max", options->max_concurrent_max, 0,
+	                MAX_CONCURRENT_MAX) ||
+	    check_range(complaint, "items_per_s", options->items_per_s, 0, ITEMS_PER_S_MAX) ||
 	    check_range(complaint, "rings", options->rings, 0, RINGS_MAX) ||
 	    check_range(complaint, "delay_ms", options->delay_ms, 0, MS_MAX) ||
 	    check_range(complaint, "timeout_ms", options->timeout_ms, 0, MS_MAX) ||
@@ -133,7 +176,11 @@ static int check_options(struct complaint *complaint, const struct iobatch_optio
 	                IOBATCH_COLLECT_FAILED | IOBATCH_COLLECT_SUCCESSFUL) ||
 	    check_range(complaint, "register_buffers", options->register_buffers, 0, 1))
 		return -EINVAL;
+	if (check_policy(complaint, options) < 0)
+		return -EINVAL;
 	if (options->simulation && check_simulation(complaint, options->simulation) < 0)
+		return -EINVAL;
+	if (options->journal && check_journal(complaint, options->journal) < 0)
 		return -EINVAL;
 	if (options->simulation &&
 	    options->simulation->latency_min_ns > options->simulation->latency_max_ns)

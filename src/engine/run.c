@@ -38,7 +38,11 @@ static void size_up(struct run *run)
 	uint64_t count = items->count;
 	uint64_t batches = count / options->batch_size + (count % options->batch_size ? 1 : 0);
 
-	run->windows_count = options->max_concurrent;
+	run->concurrent_max = options->max_concurrent;
+	/* Nobody but a control raises it. */
+	if (options->control && options->max_concurrent_max > run->concurrent_max)
+		run->concurrent_max = options->max_concurrent_max;
+	run->windows_count = run->concurrent_max;
 	if (count != IOBATCH_UNKNOWN && batches < run->windows_count)
 		run->windows_count = batches > 0 ? (unsigned)batches : 1;
 	run->window_slots = options->batch_size;
@@ -47,8 +51,14 @@ static void size_up(struct run *run)
 	run->reapers_count = options->rings ? options->rings : cpus_count();
 	if (run->reapers_count > run->windows_count)
 		run->reapers_count = run->windows_count;
+	run->wants_times = options->on_settled || options->journal;
+	run->may_end = options->timeout_ms > 0 || options->halt_after_failures > 0 ||
+	               options->halt_after_percent > 0 || options->on_full != IOBATCH_FULL_FAIL ||
+	               options->journal;
+	policy_init(&run->policy, options);
 	run->success_is_silent = !run->processor->settled && !options->on_settled &&
-	                         !options->on_progress &&
+	                         !options->on_progress && !run->policy.counts_settled &&
+	                         !options->journal &&
 	                         !(options->collect & IOBATCH_COLLECT_SUCCESSFUL);
 	run->release = items->release;
 	run->chain_ops = run->processor->chain_ops_max;
@@ -118,8 +128,10 @@ static bool open_gate(struct run *run, unsigned count, bool well)
 		well = well && run->reapers[i].error == 0;
 	pthread_mutex_unlock(&run->gate_lock);
 	/* Those that are set up wait: nobody asks the stream before it knows whom to wake. */
-	if (well)
+	if (well) {
 		listen_begin(run);
+		control_attach(run);
+	}
 	pthread_mutex_lock(&run->gate_lock);
 	run->gate = well ? GATE_OPEN : GATE_CANCELLED;
 	pthread_cond_broadcast(&run->gate_changed);
@@ -227,6 +239,8 @@ static int run_reapers(struct run *run, bool *ret_ran)
 		         strerror(-result));
 	if (result == 0)
 		result = run->halt_error;
+	if (result == 0)
+		result = control_verdict(run);
 	return result;
 }
 
@@ -241,6 +255,9 @@ static int init_run(struct run *run)
 	pthread_mutex_init(&run->gate_lock, NULL);
 	pthread_cond_init(&run->gate_changed, NULL);
 	pthread_mutex_init(&run->wake_lock, NULL);
+	result = journal_init(run);
+	if (result < 0)
+		return result;
 	run->reapers = calloc(run->reapers_count, sizeof(*run->reapers));
 	if (!run->reapers)
 		return -ENOMEM;
@@ -270,6 +287,7 @@ static void fall_back(struct run *run, int error)
 static void deinit_run(struct run *run)
 {
 	free(run->reapers);
+	journal_deinit(run);
 	mounts_free(run->mounts);
 	pthread_cond_destroy(&run->gate_changed);
 	pthread_mutex_destroy(&run->gate_lock);
@@ -297,6 +315,7 @@ static void gather(struct run *run, struct iobatch_result *result)
 	result->owns_objects = run->intake.items->next != NULL;
 	tally_end(run, elapsed_ns);
 	tally_finish(run, result);
+	result->end = run->end;
 }
 
 static int run_checked(struct run *run, struct iobatch_result *result)
@@ -309,6 +328,8 @@ static int run_checked(struct run *run, struct iobatch_result *result)
 	run->listens = run->intake.items->next && run->intake.items->listen &&
 	               run->executor != IOBATCH_EXECUTOR_SIMULATED;
 	error = init_run(run);
+	if (error == 0)
+		error = control_claim(run);
 	if (error == 0)
 		error = check_memory(run);
 	if (error == 0)
@@ -331,6 +352,7 @@ static int run_checked(struct run *run, struct iobatch_result *result)
 	} else if (!run->message[0]) {
 		explain_setup(run, error);
 	}
+	control_release(run);
 	deinit_run(run);
 	return error;
 }
@@ -366,6 +388,8 @@ int iobatch_run(const struct iobatch_items *items, const struct iobatch_processo
 		error = run_checked(&run, &found);
 		intake_deinit(&run.intake);
 	}
+	if (error && found.end == IOBATCH_END_COMPLETE)
+		found.end = IOBATCH_END_ERROR;
 	memcpy(found.message, run.message, sizeof(found.message));
 	abi_copy(result, &found, sizeof(found));
 	return error;
@@ -381,5 +405,7 @@ void iobatch_result_deinit(struct iobatch_result *result)
 		free((void *)result->failed_items[i].object);
 	free(result->successful_items);
 	free(result->failed_items);
+	if (result->size > offsetof(struct iobatch_result, errors_count))
+		free(result->errors);
 	*result = (struct iobatch_result){.size = result->size};
 }

@@ -21,6 +21,7 @@ enum slot_phase {
 	SLOT_RUNNING, /* the processor's chains */
 	SLOT_CLOSING, /* closing what the attempt has left open */
 	SLOT_CLEANUP, /* the processor's clean-up after a failure */
+	SLOT_JOURNAL, /* no item's: it carries out what the journal wants */
 };
 
 /* A set of op numbers. */
@@ -48,9 +49,11 @@ struct slot {
 	uint8_t submitted;     /* in order: the first op that is not handed over */
 	uint16_t interrupted;  /* EINTR and EAGAIN in a row; unordered: of all ops */
 	bool settled;          /* the item has its outcome, or there is none */
+	bool recording;        /* it has, and waits for the journal before anyone hears of it */
 	bool unlinked;         /* the ops of the chain go one by one: one of them is not sound */
 	bool aside;            /* settled while ops of it were running: see aside.c */
 	bool halted;           /* ended by the end of the run, and not by its own deadline */
+	bool rests;            /* the pause before its next attempt is in flight */
 	bool skipped;          /* successful, since there is nothing to do: own_error says why */
 
 	struct iobatch_chain chains[2];
@@ -61,12 +64,23 @@ struct slot {
 	struct slot *later;
 	struct slot *earlier;
 	uint64_t due_ns;   /* when the list wants to look at the slot */
+	uint32_t restarts; /* attempts that cost nothing: they are made once more */
+	uint64_t start_ns; /* of the first attempt, when somebody asks */
 	uint64_t asked_ns; /* when it was first told to end; 0 = there was no room to */
+
+	uint64_t rested_ns;   /* when its backoff is over, on the clock of pauses */
+	uint64_t duration_ns; /* from the first start until the outcome, when somebody asks */
+
+	struct slot *unheard; /* the next in a list of the journal's */
+	uint64_t record_end;  /* where in it the record of the outcome ends */
 
 	uint32_t place;       /* in the window */
 	struct op_set wanted; /* unordered: ops to be handed over */
 	int *files;           /* descriptors, when the executor has no direct ones */
 	const struct iobatch_error *own_error; /* or the reason to skip */
+
+	const char *note; /* the processor's; of an attempt */
+	uint32_t note_length;
 } __attribute__((aligned(64)));
 
 /* -------------------------------------------------------------- queues -- */
@@ -194,6 +208,12 @@ static inline uint64_t slot_id(const struct slot *slot, enum id_kind kind, unsig
 static inline bool op_is_owed(const struct iobatch_op *op)
 {
 	return op->result == OP_IN_FLIGHT || op->result == OP_RESTING;
+}
+
+/* Attempts that count, the one in progress included. */
+static inline uint32_t slot_attempts(const struct slot *slot)
+{
+	return slot->item.attempt - slot->restarts;
 }
 
 static inline void slot_fail(struct slot *slot, const struct iobatch_op *op, int error)

@@ -13,6 +13,7 @@
 
 int tally_init(struct tally *tally)
 {
+	pthread_mutex_init(&tally->sum_lock, NULL);
 	return -pthread_mutex_init(&tally->lock, NULL);
 }
 
@@ -29,6 +30,7 @@ void tally_deinit(struct tally *tally, bool owns_objects)
 	free_list(&tally->successful, owns_objects);
 	free_list(&tally->failed, owns_objects);
 	pthread_mutex_destroy(&tally->lock);
+	pthread_mutex_destroy(&tally->sum_lock);
 }
 
 void tally_batch_started(struct tally *tally)
@@ -62,6 +64,8 @@ static bool collect(struct outcome_list *list, const struct iobatch_outcome *out
 	place = &list->items[list->count];
 	*place = *outcome;
 	place->still_running = false; /* it is not the end yet */
+	place->note = NULL;           /* its text is the item's */
+	place->note_length = 0;
 	if (copy) {
 		void *object = malloc(outcome->object_size);
 
@@ -73,11 +77,13 @@ static bool collect(struct outcome_list *list, const struct iobatch_outcome *out
 	return true;
 }
 
-/* Adds the reaper's part to the sum. The lock is held. */
+/* Adds the reaper's part to the sum. */
 static void add_part(struct reaper *reaper)
 {
-	struct tally_part *sum = &reaper->run->tally.sum;
+	struct tally *tally = &reaper->run->tally;
+	struct tally_part *sum = &tally->sum;
 
+	pthread_mutex_lock(&tally->sum_lock);
 	sum->successful += reaper->part.successful;
 	sum->failed += reaper->part.failed;
 	sum->retries += reaper->part.retries;
@@ -85,6 +91,20 @@ static void add_part(struct reaper *reaper)
 	sum->stuck += reaper->part.stuck;
 	sum->skipped += reaper->part.skipped;
 	reaper->part = (struct tally_part){0};
+	pthread_mutex_unlock(&tally->sum_lock);
+}
+
+void tally_publish(struct reaper *reaper)
+{
+	_Atomic uint64_t *elapsed_ns = &reaper->run->tally.elapsed_ns;
+	uint64_t now_ns = reaper->now_ns - reaper->start_ns, before = *elapsed_ns;
+
+	while (before < now_ns && !atomic_compare_exchange_weak(elapsed_ns, &before, now_ns))
+		;
+	if (reaper->part.successful + reaper->part.failed == 0)
+		return;
+	reaper->untold = true;
+	add_part(reaper);
 }
 
 void tally_add(struct reaper *reaper)
@@ -94,30 +114,42 @@ void tally_add(struct reaper *reaper)
 	pthread_mutex_unlock(&reaper->run->tally.lock);
 }
 
-/* Tells how far the run is. The lock is held, or nobody else is left. */
-static void tell_progress(struct run *run, uint64_t elapsed_ns)
+void tally_progress(struct run *run, uint64_t elapsed_ns, struct iobatch_progress *ret_progress)
 {
 	const struct iobatch_options *options = &run->options;
-	const struct tally_part *sum = &run->tally.sum;
 	struct iobatch_progress progress;
+	struct tally_part sum;
 	uint64_t total;
+
+	pthread_mutex_lock(&run->tally.sum_lock);
+	sum = run->tally.sum;
+	pthread_mutex_unlock(&run->tally.sum_lock);
 
 	/* Both before the total, which the intake sets before it sets them. */
 	progress.total_is_final = run->intake.total_is_final;
 	progress.current_batch = run->intake.batches;
 	total = run->intake.total;
-	progress.processed = sum->successful + sum->failed;
-	progress.successful = sum->successful;
-	progress.failed = sum->failed;
+	progress.processed = sum.successful + sum.failed;
+	progress.successful = sum.successful;
+	progress.failed = sum.failed;
 	progress.pending = total - progress.processed;
 	progress.total_batches =
 		total / options->batch_size + (total % options->batch_size ? 1 : 0);
-	progress.bytes = sum->bytes;
-	progress.retries = sum->retries;
+	progress.bytes = sum.bytes;
+	progress.retries = sum.retries;
 	progress.elapsed_ns = elapsed_ns;
 	progress.stuck = run->stuck;
-	progress.skipped = sum->skipped;
-	options->on_progress(options->context, &progress);
+	progress.skipped = sum.skipped;
+	*ret_progress = progress;
+}
+
+/* Tells how far the run is. The lock is held, or nobody else is left. */
+static void tell_progress(struct run *run, uint64_t elapsed_ns)
+{
+	struct iobatch_progress progress;
+
+	tally_progress(run, elapsed_ns, &progress);
+	run->options.on_progress(run->options.context, &progress);
 }
 
 void tally_end(struct run *run, uint64_t elapsed_ns)
@@ -138,6 +170,7 @@ static bool publish_is_due(const struct reaper *reaper)
 static void publish(struct reaper *reaper)
 {
 	add_part(reaper);
+	reaper->untold = false;
 	reaper->published_ns = reaper->now_ns;
 	tell_progress(reaper->run, reaper->now_ns - reaper->start_ns);
 }
@@ -147,7 +180,7 @@ uint64_t tally_due(const struct reaper *reaper)
 	const struct iobatch_options *options = &reaper->run->options;
 	const struct tally_part *part = &reaper->part;
 
-	if (!options->on_progress || part->successful + part->failed == 0)
+	if (!options->on_progress || (part->successful + part->failed == 0 && !reaper->untold))
 		return UINT64_MAX;
 	return reaper->published_ns + options->progress_interval_ms * NS_PER_MS;
 }
@@ -175,9 +208,13 @@ void tally_settle(struct reaper *reaper, const struct iobatch_outcome *outcome)
 		reaper->part.failed++;
 	else
 		tally_success(reaper, outcome->bytes, outcome->skipped);
-	if (!collected && !options->on_settled && !publish_is_due(reaper))
+	if (run->policy.counts_settled || outcome->error)
+		policy_settled(run, outcome);
+	if (!outcome->error && !collected && !options->on_settled && !publish_is_due(reaper))
 		return;
 	pthread_mutex_lock(&run->tally.lock);
+	if (outcome->error)
+		errors_add(&run->tally.errors, outcome);
 	if (collected && !collect(outcome->error ? &run->tally.failed : &run->tally.successful,
 	                          outcome, run->intake.items->next))
 		run->tally.lists_incomplete = true;
@@ -237,6 +274,10 @@ void tally_finish(struct run *run, struct iobatch_result *result)
 	result->total_batches = run->intake.batches;
 	result->peak_batches = tally->batches_peak;
 	result->lists_incomplete = tally->lists_incomplete;
+	/* A caller who does not know of them would not give them back. */
+	if (result->size > offsetof(struct iobatch_result, errors_count) &&
+	    errors_give(&tally->errors, &result->errors, &result->errors_count) < 0)
+		result->lists_incomplete = true;
 	give_list(&tally->successful, &result->successful_items, &result->successful_items_count);
 	give_list(&tally->failed, &result->failed_items, &result->failed_items_count);
 }

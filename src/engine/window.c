@@ -11,31 +11,43 @@
 int timer_start(struct reaper *reaper, uint64_t id, uint64_t pause_ns)
 {
 	struct executor *executor = reaper->executor;
-	int result = executor->ops->timer(executor, id, executor->ops->now_ns(executor) + pause_ns);
+	int result = executor->ops->timer(executor, id, reaper_clock_ns(reaper) + pause_ns);
 
-	if (result == 0)
+	if (result == 0) {
 		reaper->in_flight++;
+		if (id_kind(id) == ID_BACKOFF)
+			reaper->slots[id_number(id)].rests = true;
+		if (reaper->control.on && id_kind(id) == ID_BACKOFF)
+			reaper->slots[id_number(id)].rested_ns =
+				control_clock_ns(reaper) + pause_ns;
+	}
 	return result;
 }
 
 void window_start_next(struct reaper *reaper, struct window *window)
 {
+	struct reaper_control *control = &reaper->control;
+
 	window->used = true;
-	queue_push(&reaper->ready, window->places[window->started++]);
+	queue_push(control->interval ? &control->metered : &reaper->ready,
+	           window->places[window->started++]);
 }
 
-static uint64_t clock_ns(const struct reaper *reaper)
+/* The pause is over. What there was a delay between starts together when there is none any more. */
+static void go_on(struct reaper *reaper, struct window *window)
 {
-	return reaper->executor->ops->now_ns(reaper->executor);
+	do
+		window_start_next(reaper, window);
+	while (window->started < window->size && !reaper->control.delay_ns);
 }
 
 /* What is left of the pause before the window's next item: it goes on while the window starves. */
 static uint64_t pause_left_ns(const struct reaper *reaper, struct window *window)
 {
-	uint64_t delay_ns = reaper->run->options.delay_ms * NS_PER_MS, rested_ns = 0;
+	uint64_t delay_ns = reaper->control.delay_ns, rested_ns = 0;
 
 	if (window->idle_ns)
-		rested_ns = clock_ns(reaper) - window->idle_ns;
+		rested_ns = control_clock_ns(reaper) - window->idle_ns;
 	window->idle_ns = 0;
 	if (!window->used)
 		return 0;
@@ -44,19 +56,45 @@ static uint64_t pause_left_ns(const struct reaper *reaper, struct window *window
 
 void window_pause(struct reaper *reaper, struct window *window)
 {
-	uint64_t id = id_make(ID_DELAY, (uint32_t)(window - reaper->windows), 0, 0);
-	uint64_t pause_ns;
+	uint64_t pause_ns = pause_left_ns(reaper, window);
 
-	if (reaper->halting)
+	window->rested_ns = pause_ns > 0 ? control_clock_ns(reaper) + pause_ns : 0;
+	window_rest(reaper, window);
+}
+
+void window_rest(struct reaper *reaper, struct window *window)
+{
+	uint64_t id = id_make(ID_DELAY, (uint32_t)(window - reaper->windows), 0, 0);
+	uint64_t now_ns;
+
+	if (reaper->halting || reaper->control.draining)
 		return;
-	pause_ns = pause_left_ns(reaper, window);
-	window->pausing = pause_ns > 0;
-	if (pause_ns == 0) {
-		window_start_next(reaper, window);
-	} else if (timer_start(reaper, id, pause_ns) < 0) {
-		window->pausing = false;
+	now_ns = window->rested_ns > 0 ? control_clock_ns(reaper) : 0;
+	if (now_ns >= window->rested_ns) {
+		go_on(reaper, window);
+	} else if (timer_start(reaper, id, window->rested_ns - now_ns) == 0) {
+		window->pausing = true;
+	} else {
 		window->next = reaper->to_pause;
 		reaper->to_pause = window;
+	}
+}
+
+void window_rested(struct reaper *reaper, struct window *window)
+{
+	struct reaper_control *control = &reaper->control;
+
+	window->pausing = false;
+	if (reaper->halting || control->draining)
+		return;
+	/* The clock of pauses may have stood still meanwhile, and may yet. */
+	if (control->paused && control_clock_ns(reaper) < window->rested_ns) {
+		window->next = control->held_windows;
+		control->held_windows = window;
+	} else if (control->stood_ns > 0) {
+		window_rest(reaper, window);
+	} else {
+		go_on(reaper, window);
 	}
 }
 
@@ -66,6 +104,17 @@ static void end_batch(struct reaper *reaper, struct window *window)
 	window->size = window->started = 0;
 	tally_batch_ended(&reaper->run->tally);
 	reaper->windows_busy--;
+}
+
+/* There is nothing more for the window, or nothing more for others of what it had. */
+static void tell_others(struct run *run, bool is_all)
+{
+	/* That concerns those that starve... */
+	if (run->listens)
+		listen_wake(run);
+	/* ...and the end those that may take nothing. */
+	if (is_all && run->reapers_count > 1 && !atomic_exchange(&run->taken_all, true))
+		control_wake(run);
 }
 
 /*
@@ -94,29 +143,32 @@ static unsigned take_items(struct reaper *reaper, struct window *window)
 	if (window->open || was_open)
 		reaper->open = window->open ? window : NULL;
 	if (state != INTAKE_FULL) {
-		if (!window->idle_ns && run->options.delay_ms > 0 && window->unsettled + count == 0)
-			window->idle_ns = clock_ns(reaper);
+		if (!window->idle_ns && reaper->control.delay_ns > 0 &&
+		    window->unsettled + count == 0)
+			window->idle_ns = control_clock_ns(reaper);
 		listen_starve(reaper, window);
-	} else if (run->listens && (was_open || count == 0)) {
-		/* The end, or what comes behind a batch that is full, concerns those that starve.
-		 */
-		listen_wake(run);
+	} else if (was_open || count == 0) {
+		tell_others(run, count == 0);
 	}
 	return count;
 }
 
-/* Has items of the batch start that have come since the last time. */
-static void start_items(struct reaper *reaper, struct window *window, bool busy)
+/* Has `count` items of the batch start that have come since the last time. */
+static void start_items(struct reaper *reaper, struct window *window, unsigned count)
 {
 	/* A batch's time begins when it is there, and not at the last wait. */
 	if (reaper->run->options.timeout_ms > 0)
-		reaper->now_ns = reaper->executor->ops->now_ns(reaper->executor);
-	if (reaper->run->options.delay_ms > 0) {
-		/* Behind an item that is not over comes a pause. */
-		if (!busy)
+		reaper->now_ns = reaper_clock_ns(reaper);
+	/* They stand behind others that start one after the other. */
+	if (window->started < window->size - count)
+		return;
+	if (reaper->control.delay_ns > 0) {
+		/* Behind items that are not over comes a pause. */
+		if (window->unsettled == count)
 			window_pause(reaper, window);
 		return;
 	}
+	window->idle_ns = 0;
 	while (window->started < window->size)
 		window_start_next(reaper, window);
 }
@@ -124,14 +176,16 @@ static void start_items(struct reaper *reaper, struct window *window, bool busy)
 void window_fill(struct reaper *reaper, struct window *window)
 {
 	struct run *run = reaper->run;
-	bool was_open = window->open, busy = window->unsettled > 0;
+	bool was_open = window->open;
 	unsigned count;
 
 	/* A place whose slot was set aside may have found no other. */
-	if (run->halted) {
+	if (run->halted || run->soon || reaper->control.draining) {
 		window_give_up(reaper, window);
 		return;
 	}
+	if (!window->made)
+		reaper_make_slots(reaper, window);
 	count = take_items(reaper, window);
 	if (count == 0) {
 		if (was_open && !window->open && window->unsettled == 0)
@@ -143,7 +197,7 @@ void window_fill(struct reaper *reaper, struct window *window)
 		tally_batch_started(&run->tally);
 		reaper->windows_busy++;
 	}
-	start_items(reaper, window, busy);
+	start_items(reaper, window, count);
 }
 
 void window_give_up(struct reaper *reaper, struct window *window)
@@ -152,6 +206,7 @@ void window_give_up(struct reaper *reaper, struct window *window)
 		return;
 	window->open = false;
 	reaper->open = NULL;
+	reaper->feeds_open = false;
 	if (window->unsettled == 0)
 		end_batch(reaper, window);
 }
@@ -163,13 +218,15 @@ void window_settled(struct reaper *reaper, struct slot *slot)
 	slot->settled = true;
 	window->unsettled--;
 	if (window->unsettled > 0) {
-		if (reaper->run->options.delay_ms > 0)
+		/* One after the other, with a delay: this was the last that ran. */
+		if (window->started < window->size &&
+		    window->started + window->unsettled == window->size)
 			window_pause(reaper, window);
 	} else if (!window->open) {
 		end_batch(reaper, window);
 		window->next = reaper->to_fill;
 		reaper->to_fill = window;
-	} else if (reaper->run->options.delay_ms > 0) {
-		window->idle_ns = clock_ns(reaper);
+	} else if (reaper->control.delay_ns > 0) {
+		window->idle_ns = control_clock_ns(reaper);
 	}
 }

@@ -93,8 +93,8 @@ struct executor_ops {
 	int (*wait)(struct executor *executor, struct executor_completion *ret, unsigned max,
 	            uint64_t until_ns);
 	/*
-	 * Ends the wait() that goes on, or else the next one before it waits. From any thread, with
-	 * config.wakes only.
+	 * Ends the wait() that goes on, or else the next one before it waits. From any thread or
+	 * signal handler, which finds errno changed; with config.wakes only.
 	 */
 	void (*wake)(struct executor *executor);
 	/*

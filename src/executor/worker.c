@@ -158,7 +158,7 @@ static void wait_for_work(struct worker *worker)
 	/* Whoever is idle has not to be kept waiting for: see workers_wait(). */
 	if (pool->wake_at && pool->ended_count > 0) {
 		pool->wake_at = 0;
-		pthread_cond_signal(&pool->owner);
+		(void)sem_post(&pool->owner);
 	}
 	worker->woken = false;
 	worker->next_idle = pool->idle;
@@ -216,7 +216,7 @@ void *worker_main(void *argument)
 			continue;
 		pthread_mutex_unlock(&pool->lock);
 		if (tell)
-			pthread_cond_signal(&pool->owner);
+			(void)sem_post(&pool->owner);
 		/* On the way out of a system call a signal that was sent before is delivered. */
 		if (interrupted)
 			sched_yield();

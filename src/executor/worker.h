@@ -10,6 +10,7 @@
 #define EXECUTOR_WORKER_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -101,7 +102,7 @@ struct workers {
 	struct worker *idle;
 	unsigned wake_at; /* ops that have ended for which the owner is to be woken; 0 = it is
 	                     awake */
-	pthread_cond_t owner;
+	sem_t owner;
 	bool quit;
 	unsigned users; /* the owner and the threads: who goes last frees the pool */
 };
@@ -117,7 +118,10 @@ static inline uint64_t workers_now_ns(void)
 /* Makes threads, as far as there may be more and can be. */
 void workers_add(struct workers *workers, unsigned count);
 
-/* Has the owner wait for something that a worker says. Under the lock. */
+/*
+ * Has the owner wait until somebody posts `owner`, a semaphore because signal handlers may do so,
+ * or until it is late; it may also return for no reason. The lock is held, and let go meanwhile.
+ */
 void workers_sleep(struct workers *workers, uint64_t until_ns);
 
 void entry_queue_push(struct entry_queue *queue, struct entry *first);
@@ -125,7 +129,7 @@ void entry_queue_remove(struct entry_queue *queue, struct entry *first);
 
 /*
  * Puts a sequence, with its results, to what has ended. Returns whether the owner must be told by
- * the condition `owner`. Under the lock.
+ * the semaphore `owner`. Under the lock.
  */
 bool workers_end(struct workers *workers, struct entry *first);
 

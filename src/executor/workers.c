@@ -43,10 +43,12 @@ void workers_sleep(struct workers *workers, uint64_t until_ns)
 	struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
 	                         .tv_nsec = (long)(until_ns % NS_PER_S)};
 
+	pthread_mutex_unlock(&workers->lock);
 	if (until_ns == UINT64_MAX)
-		pthread_cond_wait(&workers->owner, &workers->lock);
+		(void)sem_wait(&workers->owner);
 	else
-		pthread_cond_timedwait(&workers->owner, &workers->lock, &until);
+		(void)sem_clockwait(&workers->owner, CLOCK_MONOTONIC, &until);
+	pthread_mutex_lock(&workers->lock);
 }
 
 /* ------------------------------------------------------------ entries -- */
@@ -375,6 +377,9 @@ unsigned workers_take(struct workers *workers, struct executor_completion *ret, 
 static void wait_for_ended(struct workers *workers, unsigned ops, uint64_t until_ns)
 {
 	pthread_mutex_lock(&workers->lock);
+	/* Calls that nobody waited for: what they said is looked at behind this. */
+	while (sem_trywait(&workers->owner) == 0)
+		;
 	if (!workers->ended.first && !workers_are_woken(workers)) {
 		workers->wake_at = ops;
 		workers_sleep(workers, until_ns);
@@ -410,12 +415,8 @@ unsigned workers_wait(struct workers *workers, struct executor_completion *ret, 
 
 void workers_wake(struct workers *workers)
 {
-	if (atomic_exchange(&workers->woken, true))
-		return;
-	/* Under the lock: the owner looks before it sleeps. */
-	pthread_mutex_lock(&workers->lock);
-	pthread_cond_signal(&workers->owner);
-	pthread_mutex_unlock(&workers->lock);
+	if (!atomic_exchange(&workers->woken, true))
+		(void)sem_post(&workers->owner);
 }
 
 bool workers_are_woken(const struct workers *workers)

@@ -77,7 +77,8 @@ unsigned workers_wait(struct workers *workers, struct executor_completion *ret, 
                       uint64_t until_ns);
 
 /*
- * Ends the workers_wait() that goes on, and those to come until that is forgotten. From any thread.
+ * Ends the workers_wait() that goes on, and those to come until that is forgotten. From any thread
+ * or signal handler.
  */
 void workers_wake(struct workers *workers);
 bool workers_are_woken(const struct workers *workers);

@@ -130,7 +130,7 @@ static void free_pool(struct workers *workers)
 	for (unsigned i = 0; workers->files && i < workers->config.files; i++)
 		if (workers->files[i] >= 0)
 			close(workers->files[i]);
-	pthread_cond_destroy(&workers->owner);
+	sem_destroy(&workers->owner);
 	pthread_mutex_destroy(&workers->lock);
 	free(workers->files);
 	free(workers->buckets);
@@ -150,17 +150,13 @@ void workers_leave(struct workers *workers)
 static void init_lock(struct workers *workers)
 {
 	pthread_mutexattr_t mutex;
-	pthread_condattr_t condition;
 
 	/* It is held for a moment only: to spin is better than to sleep. */
 	pthread_mutexattr_init(&mutex);
 	pthread_mutexattr_settype(&mutex, PTHREAD_MUTEX_ADAPTIVE_NP);
 	pthread_mutex_init(&workers->lock, &mutex);
 	pthread_mutexattr_destroy(&mutex);
-	pthread_condattr_init(&condition);
-	pthread_condattr_setclock(&condition, CLOCK_MONOTONIC);
-	pthread_cond_init(&workers->owner, &condition);
-	pthread_condattr_destroy(&condition);
+	sem_init(&workers->owner, 0, 0);
 }
 
 static int allocate(struct workers *workers)

@@ -103,8 +103,6 @@ static int start(struct copy_processor *copy, struct iobatch_item *item,
 		scratch->claim = NULL;
 		scratch->link = NULL;
 	}
-	/* The clean-up of the attempt before is over. */
-	let_go_of_places(copy, item);
 	if (!object)
 		return -EINVAL;
 	if (object->root > 0)
@@ -151,6 +149,15 @@ static int copy_cleanup(void *context, struct iobatch_item *item, struct iobatch
 	                  copy_in(scratch->place,
 	                          iobatch_op_unlinkat(scratch->place->fd, scratch->temporary, 0)));
 	return IOBATCH_MORE;
+}
+
+/* Others may wait for the descriptors, and the item itself for those of directories not in use. */
+static void copy_wait(void *context, struct iobatch_item *item)
+{
+	struct copy_processor *copy = context;
+
+	let_go_of_places(copy, item);
+	places_trim(&copy->places);
 }
 
 static int copy_settled(void *context, struct iobatch_item *item,
@@ -234,6 +241,7 @@ const struct iobatch_processor copy_callbacks = {
 	.next = copy_next,
 	.complete = copy_complete,
 	.cleanup = copy_cleanup,
+	.wait = copy_wait,
 	.settled = copy_settled,
 	.finish = copy_finish,
 	.free = copy_free,

@@ -117,8 +117,6 @@ struct copy_state {
 	int32_t file;  /* whose attributes are set */
 	copy_go attributes_then;
 	copy_go noted_then;
-	copy_go starved_then;
-	uint32_t starved; /* how often there was no descriptor left */
 	uint64_t bytes;   /* of the item before it was verified */
 	uint64_t written; /* bytes from the start that are copied */
 	struct copy_sum sum, other_sum;
@@ -257,6 +255,19 @@ static inline bool copy_syncs(const struct copy_processor *copy, const struct io
 	       object->device != place->device;
 }
 
+/*
+ * Makes the names in a directory durable. XFS says so even when it has lost them, once it was shut
+ * down; who looks at the directory afterwards hears of that.
+ */
+static inline void copy_add_sync(struct copy_scratch *scratch, struct iobatch_chain *chain)
+{
+	const struct place *place = scratch->place;
+
+	iobatch_chain_add(chain, iobatch_op_fsync(IOBATCH_FD(place->fd)));
+	iobatch_chain_add(chain, copy_in(place, iobatch_op_statx(place->fd, "", AT_EMPTY_PATH,
+	                                                         STATX_TYPE, &scratch->target)));
+}
+
 static inline uint64_t copy_device(const struct statx *statx)
 {
 	return makedev(statx->stx_dev_major, statx->stx_dev_minor);
@@ -315,13 +326,6 @@ struct iobatch_op copy_open_op(const struct copy_processor *copy, const struct i
 /* The source may be open, by that op: asks what it is. */
 int copy_opened(struct copy_processor *copy, struct iobatch_item *item,
                 const struct iobatch_op *open, struct iobatch_chain *chain);
-/*
- * Was there no descriptor left? Then the item lets go of what it has, waits for others to end, and
- * goes on: for a while, and with an error in the end.
- */
-bool copy_is_starved(const struct iobatch_item *item, int64_t result);
-int copy_starve(struct copy_processor *copy, struct iobatch_item *item, struct iobatch_chain *chain,
-                copy_go then);
 /* Makes the temporary file and goes on with it to the end. */
 int copy_file(struct copy_processor *copy, struct iobatch_item *item, struct iobatch_chain *chain);
 

@@ -26,7 +26,7 @@ static int finished(struct copy_processor *copy, struct iobatch_item *item,
 static int has_its_name(struct copy_processor *copy, struct iobatch_item *item,
                         struct iobatch_chain *chain)
 {
-	const struct copy_scratch *scratch = item->scratch;
+	struct copy_scratch *scratch = item->scratch;
 	struct copy_state *state = item->state;
 	const struct place *place = scratch->place;
 
@@ -36,7 +36,7 @@ static int has_its_name(struct copy_processor *copy, struct iobatch_item *item,
 		copy_add_may_fail(chain, copy_in(place, iobatch_op_unlinkat(
 								place->fd, scratch->temporary, 0)));
 	if (copy_syncs(copy, item, place))
-		iobatch_chain_add(chain, iobatch_op_fsync(IOBATCH_FD(place->fd)));
+		copy_add_sync(scratch, chain);
 	return chain->count > 0 ? copy_then(item, finished) : finished(copy, item, NULL, chain);
 }
 

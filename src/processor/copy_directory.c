@@ -53,11 +53,11 @@ static int synced(struct copy_processor *copy, struct iobatch_item *item,
 static int attributes_set(struct copy_processor *copy, struct iobatch_item *item,
                           struct iobatch_chain *chain)
 {
-	const struct copy_scratch *scratch = item->scratch;
+	struct copy_scratch *scratch = item->scratch;
 
 	if (!copy_syncs(copy, item, scratch->place))
 		return end(copy, item, chain);
-	iobatch_chain_add(chain, iobatch_op_fsync(IOBATCH_FD(scratch->place->fd)));
+	copy_add_sync(scratch, chain);
 	return copy_then(item, synced);
 }
 

@@ -9,49 +9,6 @@
 
 #include "processor/copy.h"
 
-/* -------------------------------------------------------- too few descriptors -- */
-
-/* How long is waited for others to close theirs: from a millisecond on, and how often. */
-#define STARVE_NS UINT64_C(1000000)
-#define STARVE_SHIFT_MAX 6u
-#define STARVE_MAX 200u
-/* Not all at the same time again. */
-#define STARVE_JITTER_NS UINT64_C(130000)
-
-bool copy_is_starved(const struct iobatch_item *item, int64_t result)
-{
-	const struct copy_state *state = item->state;
-
-	return (result == -EMFILE || result == -ENFILE) && state->starved < STARVE_MAX;
-}
-
-static int fed(struct copy_processor *copy, struct iobatch_item *item,
-               const struct iobatch_chain *done, struct iobatch_chain *chain)
-{
-	struct copy_state *state = item->state;
-
-	(void)done;
-	state->opened = false;
-	return state->starved_then(copy, item, chain);
-}
-
-int copy_starve(struct copy_processor *copy, struct iobatch_item *item, struct iobatch_chain *chain,
-                copy_go then)
-{
-	struct copy_state *state = item->state;
-	uint64_t wait_ns = STARVE_NS << (state->starved < STARVE_SHIFT_MAX ? state->starved
-	                                                                   : STARVE_SHIFT_MAX);
-
-	places_trim(&copy->places);
-	state->starved++;
-	state->starved_then = then;
-	/* Items that hold one file each and wait for another could wait for ever. */
-	if (state->opened)
-		copy_add_may_fail(chain, iobatch_op_close(COPY_SOURCE));
-	iobatch_chain_add(chain, iobatch_op_timeout(wait_ns + item->index % 64 * STARVE_JITTER_NS));
-	return copy_then(item, fed);
-}
-
 /* ----------------------------------------------------------- the source -- */
 
 struct iobatch_op copy_open_op(const struct copy_processor *copy, const struct iobatch_item *item)
@@ -103,8 +60,6 @@ int copy_opened(struct copy_processor *copy, struct iobatch_item *item,
 	struct copy_scratch *scratch = item->scratch;
 	struct copy_state *state = item->state;
 
-	if (copy_is_starved(item, open->result))
-		return copy_starve(copy, item, chain, copy_open);
 	if (open->result == -EINVAL && open->op_flags & O_DIRECT) {
 		state->no_direct = true;
 		return copy_open(copy, item, chain);
@@ -166,8 +121,6 @@ static int created(struct copy_processor *copy, struct iobatch_item *item,
 {
 	const struct copy_state *state = item->state;
 
-	if (copy_is_starved(item, done->ops[0].result))
-		return copy_starve(copy, item, chain, copy_open);
 	if (done->ops[0].result == -EINVAL && state->direct)
 		return copy_data_again(copy, item, chain);
 	if (done->ops[0].result < 0)

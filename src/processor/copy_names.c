@@ -37,6 +37,7 @@ static int make_name(const struct copy_processor *copy, struct iobatch_item *ite
 	const struct copy_state *state = item->state;
 	struct copy_scratch *scratch = item->scratch;
 	const char *path = copy_path(item), *name = path + state->path_length;
+	struct temporary temporary = {.mark = copy->options.mark};
 	size_t length;
 
 	if (state->is_root) {
@@ -53,8 +54,9 @@ static int make_name(const struct copy_processor *copy, struct iobatch_item *ite
 	memcpy(scratch->name, name, length);
 	scratch->name[length] = '\0';
 	/* Each attempt has a temporary name of its own. */
-	return temporary_name(scratch->name, length, item->index, copy->seed + item->attempt,
-	                      scratch->temporary, sizeof(scratch->temporary));
+	temporary.seed = copy->seed + item->attempt;
+	return temporary_name(scratch->name, length, item->index, temporary, scratch->temporary,
+	                      sizeof(scratch->temporary));
 }
 
 int copy_names(const struct copy_processor *copy, struct iobatch_item *item)

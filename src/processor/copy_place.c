@@ -104,16 +104,6 @@ static int device_known(struct copy_processor *copy, struct iobatch_item *item,
 	return step_down(copy, item, copy_device(&scratch->again), chain);
 }
 
-static int open_once_more(struct copy_processor *copy, struct iobatch_item *item,
-                          struct iobatch_chain *chain)
-{
-	struct copy_state *state = item->state;
-
-	(void)copy;
-	state->insist = false;
-	return open_next(item, chain);
-}
-
 static int opened(struct copy_processor *copy, struct iobatch_item *item,
                   const struct iobatch_chain *done, struct iobatch_chain *chain)
 {
@@ -123,8 +113,9 @@ static int opened(struct copy_processor *copy, struct iobatch_item *item,
 
 	if (result == -ENOENT && state->may_make)
 		return make(copy, item, chain);
-	if (copy_is_starved(item, result))
-		return copy_starve(copy, item, chain, open_once_more);
+	/* Without a descriptor it is not looked whether it is there: it may yet have to be made. */
+	if ((result == -EMFILE || result == -ENFILE) && state->may_make)
+		return (int)result;
 	if (result < 0) {
 		state->insist = true;
 		return open_next(item, chain);

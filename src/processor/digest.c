@@ -396,10 +396,10 @@ int digest_finish(struct digest *digest, uint8_t *ret_value)
 
 /* --------------------------------------------------------------- lines -- */
 
+static const char digits[] = "0123456789abcdef";
+
 static char *put_hex(char *at, const uint8_t *value, size_t size)
 {
-	static const char digits[] = "0123456789abcdef";
-
 	for (size_t i = 0; i < size; i++) {
 		*at++ = digits[value[i] >> 4];
 		*at++ = digits[value[i] & 15];
@@ -438,4 +438,43 @@ size_t digest_line(const struct digest_algorithm *algorithm, const uint8_t *valu
 	}
 	*at++ = '\n';
 	return (size_t)(at - ret_line);
+}
+
+/* --------------------------------------------------------------- notes -- */
+
+size_t digest_note(const struct digest_algorithm *algorithm, const uint8_t *value, char *ret_note)
+{
+	char *at = stpcpy(ret_note, algorithm->name);
+
+	*at++ = ':';
+	return (size_t)(put_hex(at, value, algorithm->size) - ret_note);
+}
+
+/* Two digits as put_hex() writes them. */
+static bool read_byte(const char *hex, uint8_t *ret_byte)
+{
+	const char *high = hex[0] ? strchr(digits, hex[0]) : NULL;
+	const char *low = hex[1] ? strchr(digits, hex[1]) : NULL;
+
+	if (!high || !low)
+		return false;
+	*ret_byte = (uint8_t)((high - digits) << 4 | (low - digits));
+	return true;
+}
+
+bool digest_read_note(const struct digest_algorithm *algorithm, const char *note, size_t length,
+                      uint8_t *ret_value)
+{
+	size_t name_length = strlen(algorithm->name);
+	uint8_t value[DIGEST_SIZE_MAX];
+
+	if (length != name_length + 1 + 2 * algorithm->size ||
+	    memcmp(note, algorithm->name, name_length) != 0 || note[name_length] != ':')
+		return false;
+	note += name_length + 1;
+	for (size_t i = 0; i < algorithm->size; i++)
+		if (!read_byte(note + 2 * i, &value[i]))
+			return false;
+	memcpy(ret_value, value, algorithm->size);
+	return true;
 }

@@ -65,4 +65,14 @@ int digest_finish(struct digest *digest, uint8_t *ret_value);
 size_t digest_line(const struct digest_algorithm *algorithm, const uint8_t *value, const char *name,
                    char *ret_line);
 
+/* Bytes of the longest note. */
+#define DIGEST_NOTE_MAX (2u * DIGEST_SIZE_MAX + 16u)
+
+/* Writes what names the digest and its algorithm, without a NUL; returns its length. */
+size_t digest_note(const struct digest_algorithm *algorithm, const uint8_t *value, char *ret_note);
+
+/* Whether this is a digest of that algorithm; then it is read. */
+bool digest_read_note(const struct digest_algorithm *algorithm, const char *note, size_t length,
+                      uint8_t *ret_value);
+
 #endif

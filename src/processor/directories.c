@@ -205,12 +205,14 @@ static int deepest_first(const void *a, const void *b)
 static int set(const struct directories *directories, const struct directory *directory, int fd)
 {
 	uint32_t mode = directory->kept ? directory->mode : directories->made_mode;
+	struct stat stat_;
 
 	if (fchmod(fd, mode) < 0)
 		return -errno;
 	if (directory->kept && directory->timed && futimens(fd, directory->times) < 0)
 		return -errno;
-	return directories->sync && fsync(fd) < 0 ? -errno : 0;
+	/* XFS says that one is durable even when it was lost: see copy_add_sync(). */
+	return directories->sync && (fsync(fd) < 0 || fstat(fd, &stat_) < 0) ? -errno : 0;
 }
 
 static struct directory **in_order(const struct directories *directories)

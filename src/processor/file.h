@@ -61,6 +61,14 @@ static inline struct iobatch_op file_at(const struct iobatch_file *object, struc
 	return op;
 }
 
+/* The item's place in its source, the same however much of that a run that is resumed leaves out. */
+static inline uint64_t file_number(const struct iobatch_item *item)
+{
+	const struct iobatch_file *object = file_object(item);
+
+	return item->index + (object ? object->left_out : 0);
+}
+
 /* The same for the second path of an op that has two. */
 static inline struct iobatch_op file_at2(const struct iobatch_file *object, struct iobatch_op op)
 {

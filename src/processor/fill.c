@@ -109,13 +109,26 @@ static int start(struct fill_processor *fill, struct iobatch_item *item,
 		return -EINVAL;
 	if (object->fd >= 0 || object->offset > 0 || object->length > 0)
 		return iobatch_item_fail(item, &no_whole_file);
-	state->key = pattern_key(fill->options.seed, item->index);
+	state->key = pattern_key(fill->options.seed, file_number(item));
 	iobatch_chain_add(chain,
 	                  file_at(object, iobatch_op_statx(AT_FDCWD, NULL, AT_SYMLINK_NOFOLLOW,
 	                                                   STATX_TYPE, &scratch->statx)))
 		->flags = IOBATCH_MAY_FAIL;
 	state->phase = FILL_LOOK;
 	return IOBATCH_MORE;
+}
+
+/* Whether an earlier run has made the file, with the digest that its note says. */
+static bool is_known(const struct fill_processor *fill, const struct iobatch_item *item)
+{
+	const struct iobatch_file *object = file_object(item);
+	struct fill_state *state = item->state;
+	const char *note;
+
+	if (!fill->manifest || !object || object->known_length == 0)
+		return false;
+	note = object->path + object->path_length + 1 + object->extra_length;
+	return digest_read_note(fill->algorithm, note, object->known_length, state->hashing.value);
 }
 
 static int make_temporary(struct fill_processor *fill, struct iobatch_item *item,
@@ -125,11 +138,12 @@ static int make_temporary(struct fill_processor *fill, struct iobatch_item *item
 	struct fill_state *state = item->state;
 	struct fill_scratch *scratch = item->scratch;
 	uint32_t flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+	struct temporary temporary = {.seed = fill->seed, .mark = fill->options.mark};
 	struct iobatch_op op;
 	int result;
 
 	result = temporary_name(file_name(object), strlen(file_name(object)), item->index,
-	                        fill->seed, scratch->temporary, sizeof(scratch->temporary));
+	                        temporary, scratch->temporary, sizeof(scratch->temporary));
 	if (result < 0)
 		return result;
 	if (fill->options.direct)
@@ -227,7 +241,7 @@ static int fill_next(void *context, struct iobatch_item *item, const struct ioba
 
 	switch ((enum fill_phase)state->phase) {
 	case FILL_START:
-		return start(fill, item, chain);
+		return is_known(fill, item) ? IOBATCH_DONE : start(fill, item, chain);
 	case FILL_LOOK:
 		if (answer == -ENOENT)
 			return make_temporary(fill, item, chain);
@@ -288,11 +302,16 @@ static int fill_settled(void *context, struct iobatch_item *item,
 	struct fill_processor *fill = context;
 	const struct fill_state *state = item->state;
 	const struct iobatch_file *object = item->object;
+	struct fill_scratch *scratch = item->scratch;
 	char line[2 * IOBATCH_PATH_MAX + DIGEST_LINE_OVERHEAD];
 	size_t length = 0;
 
-	if (!outcome->error && !outcome->skipped)
+	if (!outcome->error && !outcome->skipped) {
 		length = digest_line(fill->algorithm, state->hashing.value, object->path, line);
+		iobatch_item_note(
+			item, scratch->note,
+			digest_note(fill->algorithm, state->hashing.value, scratch->note));
+	}
 	return report_add(fill->manifest, item->index, line, length);
 }
 

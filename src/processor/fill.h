@@ -47,6 +47,7 @@ struct fill_scratch {
 	struct statx statx;
 	char temporary[PATH_MAX]; /* from the object's directory, as its name is */
 	char parent[PATH_MAX];
+	char note[DIGEST_NOTE_MAX]; /* of its digest, until its outcome has been told */
 };
 
 struct fill_processor {

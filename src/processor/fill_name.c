@@ -84,6 +84,8 @@ static int sync_name(const struct fill_processor *fill, struct iobatch_item *ite
 	op.path = scratch->parent;
 	iobatch_chain_add(chain, op);
 	iobatch_chain_add(chain, iobatch_op_fsync(FILL_DIRECTORY));
+	/* XFS says that a directory is durable even when it was lost, but not this. */
+	iobatch_chain_add(chain, iobatch_op_fstatx(FILL_DIRECTORY, STATX_TYPE, &scratch->statx));
 	return IOBATCH_MORE;
 }
 

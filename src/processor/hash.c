@@ -47,6 +47,12 @@ struct hash_processor {
 	struct hasher_pool pool;
 };
 
+/* What an item needs one after the other. */
+union hash_scratch {
+	struct statx statx;         /* while it is read */
+	char note[DIGEST_NOTE_MAX]; /* of its digest, until its outcome has been told */
+};
+
 /* ------------------------------------------------------------- hashing -- */
 
 /* What an item that was made from a line of a manifest has brought. */
@@ -85,11 +91,27 @@ static int hash_take(void *context, struct iobatch_item *item, struct iobatch_op
 	                   length, reader_finished(&state->reader));
 }
 
+/* Whether the digest is known from an earlier run; then it is there. */
+static bool is_known(const struct hash_processor *hash, const struct iobatch_item *item)
+{
+	const struct iobatch_file *object = file_object(item);
+	struct hash_state *state = item->state;
+	const char *note;
+
+	if (!object || object->known_length == 0)
+		return false;
+	note = object->path + object->path_length + 1 + object->extra_length;
+	state->hashing.done = digest_read_note(algorithm_of(hash, item), note, object->known_length,
+	                                       state->hashing.value);
+	return state->hashing.done;
+}
+
 static int hash_next(void *context, struct iobatch_item *item, const struct iobatch_chain *done,
                      struct iobatch_chain *chain)
 {
 	struct hash_processor *hash = context;
 	struct hash_state *state = item->state;
+	union hash_scratch *scratch = item->scratch;
 	const struct iobatch_file *object = file_object(item);
 	int result;
 
@@ -97,7 +119,9 @@ static int hash_next(void *context, struct iobatch_item *item, const struct ioba
 		return iobatch_item_fail(item, &no_whole_file);
 	if (object && !algorithm_of(hash, item))
 		return iobatch_item_fail(item, &no_digest);
-	result = reader_next(&hash->plan, &state->reader, item, done, chain, item->scratch);
+	if (state->reader.phase == READER_START && is_known(hash, item))
+		return IOBATCH_DONE;
+	result = reader_next(&hash->plan, &state->reader, item, done, chain, &scratch->statx);
 	if (result != IOBATCH_DONE)
 		return result;
 	return hashing_end(&hash->pool, &state->hashing, algorithm_of(hash, item));
@@ -125,6 +149,17 @@ static int hash_cleanup(void *context, struct iobatch_item *item, struct iobatch
 
 /* ------------------------------------------------- what a digest is for -- */
 
+/* For the journal: so that the file need not be read again. */
+static void note_digest(const struct hash_processor *hash, struct iobatch_item *item)
+{
+	const struct hash_state *state = item->state;
+	union hash_scratch *scratch = item->scratch;
+
+	iobatch_item_note(
+		item, scratch->note,
+		digest_note(algorithm_of(hash, item), state->hashing.value, scratch->note));
+}
+
 static int hash_settled(void *context, struct iobatch_item *item,
                         const struct iobatch_outcome *outcome)
 {
@@ -133,10 +168,11 @@ static int hash_settled(void *context, struct iobatch_item *item,
 	const struct iobatch_file *object = item->object;
 	char line[2 * IOBATCH_PATH_MAX + DIGEST_LINE_OVERHEAD];
 
+	if (outcome->error || outcome->skipped || (hash->report && report_is(hash->report, object)))
+		return hash->report ? report_add(hash->report, item->index, NULL, 0) : 0;
+	note_digest(hash, item);
 	if (!hash->report)
 		return 0;
-	if (outcome->error || outcome->skipped || report_is(hash->report, object))
-		return report_add(hash->report, item->index, NULL, 0);
 	return report_add(hash->report, item->index, line,
 	                  digest_line(hash->algorithm, state->hashing.value, object->path, line));
 }
@@ -170,6 +206,8 @@ static int verify_settled(void *context, struct iobatch_item *item,
 	size_t length = 0;
 	int result;
 
+	if (verdict == 0)
+		note_digest(hash, item);
 	if (!hash->report)
 		return verdict;
 	if (verdict == 0)
@@ -242,7 +280,7 @@ static int make(uint32_t block_size, uint32_t depth, const char *report,
 		.size = sizeof(hash->processor),
 		.context = hash,
 		.state_size = sizeof(struct hash_state),
-		.scratch_size = sizeof(struct statx),
+		.scratch_size = sizeof(union hash_scratch),
 		.chain_ops_max = depth > 2 ? depth : 2,
 		.files_max = 1,
 		.buffer_size = block_size,

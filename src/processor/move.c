@@ -47,11 +47,10 @@ static int make_durable(struct copy_processor *copy, struct iobatch_item *item,
                         struct iobatch_chain *chain)
 {
 	const struct iobatch_file *object = item->object;
-	const struct copy_scratch *scratch = item->scratch;
 
 	if (!copy->syncs_renames)
 		return copy_succeed(copy, item);
-	iobatch_chain_add(chain, iobatch_op_fsync(IOBATCH_FD(scratch->place->fd)));
+	copy_add_sync(item->scratch, chain);
 	if (object->directory)
 		iobatch_chain_add(chain, iobatch_op_fsync(IOBATCH_FD(object->dirfd)));
 	return copy_then(item, durable);

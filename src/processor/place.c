@@ -16,7 +16,7 @@
 #include <xxhash.h>
 
 #define BUCKETS 4096u
-#define IDLE_MIN 16u
+#define IDLE_MIN 2u
 #define IDLE_MAX 1024u
 /* What part of the descriptors that the process may have is for directories that nobody uses. */
 #define IDLE_PART 8u

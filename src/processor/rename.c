@@ -143,7 +143,7 @@ static int make_path(const struct rename_processor *rename, struct iobatch_item 
 		return -ENAMETOOLONG;
 	if (!match(rename, leaf, groups))
 		return iobatch_item_skip(item, &no_match);
-	used = template_expand(rename->to, object, item->index, groups, scratch->text, &name);
+	used = template_expand(rename->to, object, file_number(item), groups, scratch->text, &name);
 	if (used < 0)
 		return (int)used;
 	new = (struct leaf){name, strlen(name)};

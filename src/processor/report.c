@@ -88,8 +88,9 @@ static int open_directly(struct report *report, const char *path)
 /* A file beside the report, made anew. */
 static int make_beside(const struct report *report, uint64_t number, char *ret_name, size_t size)
 {
-	int result = temporary_name(report->path, strlen(report->path), number, report->seed,
-	                            ret_name, size);
+	struct temporary temporary = {.seed = report->seed};
+	int result = temporary_name(report->path, strlen(report->path), number, temporary, ret_name,
+	                            size);
 	int fd;
 
 	if (result < 0)

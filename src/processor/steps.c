@@ -90,10 +90,10 @@ static int bind_path(const struct template *template, struct iobatch_item *item,
 	ssize_t taken;
 
 	if (dirfd && *dirfd == AT_FDCWD)
-		taken = template_expand_path(template, object, item->index, space, ret_path,
+		taken = template_expand_path(template, object, file_number(item), space, ret_path,
 		                             &start);
 	else
-		taken = template_expand(template, object, item->index, NULL, space, ret_path);
+		taken = template_expand(template, object, file_number(item), NULL, space, ret_path);
 	if (taken < 0)
 		return (int)taken;
 	*used += (size_t)taken;

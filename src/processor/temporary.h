@@ -12,11 +12,17 @@
 /* A number that two runs do not share, for temporary_name(). */
 int temporary_seed(uint64_t *ret_seed);
 
+/* What all temporary names of a run have in common: see iobatch_is_temporary(). */
+struct temporary {
+	uint64_t seed;
+	uint64_t mark;
+};
+
 /*
  * Writes "DIR/.NAME.iobatch-DIGITS" for the path "DIR/NAME" of `length` bytes. A long NAME
  * is shortened. -ENAMETOOLONG when that does not fit `size` bytes, the NUL included.
  */
-int temporary_name(const char *path, size_t length, uint64_t index, uint64_t seed, char *ret_name,
-                   size_t size);
+int temporary_name(const char *path, size_t length, uint64_t index, struct temporary temporary,
+                   char *ret_name, size_t size);
 
 #endif

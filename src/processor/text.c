@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns which bytes are text (valid UTF-8, RFC 3629, without control characters) and how others are
- * shown: see text.h. It keeps no state, and writes where the caller has said that there is room.
+ * Owns how bytes are shown that are no text: see text.h. It keeps no state, and writes where the
+ * caller has said that there is room.
  */
 #include "processor/text.h"
 
@@ -10,47 +10,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text/character.h"
+
 /* The longest value that text_add() formats. */
 #define VALUE_MAX 128
-
-/* The length of the character at `bytes`, or 0 when it is to be escaped. */
-static size_t plain_character(const unsigned char *bytes, size_t length)
-{
-	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-	uint32_t character;
-	size_t size;
-
-	if (bytes[0] < 0x80)
-		return bytes[0] >= 0x20 && bytes[0] != 0x7f;
-	if ((bytes[0] & 0xe0) == 0xc0)
-		size = 2;
-	else if ((bytes[0] & 0xf0) == 0xe0)
-		size = 3;
-	else if ((bytes[0] & 0xf8) == 0xf0)
-		size = 4;
-	else
-		return 0;
-	if (size > length)
-		return 0;
-	character = bytes[0] & (0x7fu >> size);
-	for (size_t i = 1; i < size; i++) {
-		if ((bytes[i] & 0xc0) != 0x80)
-			return 0;
-		character = character << 6 | (bytes[i] & 0x3fu);
-	}
-	if (character < smallest[size] || character > 0x10ffff)
-		return 0;
-	/* Surrogates; C1 controls; the separators that some terminals take for a new line. */
-	if ((character >= 0xd800 && character <= 0xdfff) || character < 0xa0 ||
-	    character == 0x2028 || character == 0x2029)
-		return 0;
-	return size;
-}
 
 bool text_is_plain(const char *bytes, size_t length)
 {
 	for (size_t at = 0, size; at < length; at += size) {
-		size = plain_character((const unsigned char *)bytes + at, length - at);
+		size = character_length((const unsigned char *)bytes + at, length - at);
 		if (!size)
 			return false;
 	}
@@ -71,7 +39,7 @@ static char *put_hex(char *to, unsigned char byte)
 char *text_put_escaped(char *to, const char *bytes, size_t length)
 {
 	for (size_t at = 0; at < length;) {
-		size_t size = plain_character((const unsigned char *)bytes + at, length - at);
+		size_t size = character_length((const unsigned char *)bytes + at, length - at);
 
 		if (!size) {
 			to = put_hex(to, (unsigned char)bytes[at++]);
@@ -128,7 +96,7 @@ static void put_key(struct text_object *object, const char *key, const char *suf
 static char *put_string(char *to, const char *bytes, size_t length)
 {
 	for (size_t at = 0; at < length;) {
-		size_t size = plain_character((const unsigned char *)bytes + at, length - at);
+		size_t size = character_length((const unsigned char *)bytes + at, length - at);
 
 		if (!size) {
 			*to++ = '\\';

@@ -211,6 +211,8 @@ static void *ahead_run(void *argument)
 		}
 		if (rc <= 0)
 			break;
+		if (!source_keeps(source, file))
+			continue;
 		ahead->head = ring_after(head, iobatch_file_size(file));
 		if (++ahead->flush_count == FLUSH_COUNT)
 			ahead_flush(ahead);
@@ -258,10 +260,17 @@ static int ahead_try(struct ahead *ahead, struct iobatch_file *file)
 	struct iobatch_source *source = ahead->source;
 	bool ended;
 
-	if (source->kind->urgent && source->kind->urgent(source, file))
-		return 1;
-	if (ahead->in_place)
-		return source->kind->next(source, file);
+	while (source->kind->urgent && source->kind->urgent(source, file))
+		if (source_keeps(source, file))
+			return 1;
+	if (ahead->in_place) {
+		int rc;
+
+		do
+			rc = source->kind->next(source, file);
+		while (rc > 0 && !source_keeps(source, file));
+		return rc;
+	}
 	/* In this order: what is in the ring at the end came before it. */
 	ended = ahead->ended;
 	if (ring_take(ahead, file))

@@ -15,19 +15,21 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* Descriptors for directories: half of what the process may have, within these bounds. */
-#define OPEN_MIN 16
+/* Descriptors for directories: a part of what the process may have, within these bounds. What items
+ * open needs some, too. */
+#define OPEN_PART 4
+#define OPEN_MIN 4
 #define OPEN_MAX 4096
 
 void directory_pool_init(struct directory_pool *pool)
 {
-	struct rlimit limit = {.rlim_cur = 2 * OPEN_MIN};
+	struct rlimit limit = {.rlim_cur = OPEN_PART * OPEN_MIN};
 
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
 	pool->open = 0;
 	pool->limit = OPEN_MAX;
-	if (limit.rlim_cur / 2 < OPEN_MAX)
-		pool->limit = (uint32_t)limit.rlim_cur / 2;
+	if (limit.rlim_cur / OPEN_PART < OPEN_MAX)
+		pool->limit = (uint32_t)limit.rlim_cur / OPEN_PART;
 	if (pool->limit < OPEN_MIN)
 		pool->limit = OPEN_MIN;
 }

@@ -85,6 +85,8 @@ void source_fill(struct iobatch_file *file, const char *path, size_t length)
 	file->dirfd = AT_FDCWD;
 	file->flags = 0;
 	file->extra_length = 0;
+	file->known_length = 0;
+	file->left_out = 0;
 	file->root = 0;
 	file->name = 0;
 	file->relative = (uint32_t)source_name_start(path, length);
@@ -112,6 +114,39 @@ void source_take_back(struct iobatch_source *source, const struct iobatch_file *
 		source->kind->released(source, file);
 	directory_unuse(file->directory);
 	source->out--;
+}
+
+bool source_keeps(struct iobatch_source *source, struct iobatch_file *file)
+{
+	file->left_out = source->left_out;
+	if (!source->keep || source->keep(source->keep_context, file))
+		return true;
+	source->left_out++;
+	source_take_back(source, file);
+	return false;
+}
+
+int iobatch_file_know(struct iobatch_file *file, const char *note, size_t length)
+{
+	if (length > IOBATCH_NOTE_MAX)
+		return -EINVAL;
+	if (length)
+		memcpy(file->path + file->path_length + 1 + file->extra_length, note, length);
+	file->known_length = (uint16_t)length;
+	return 0;
+}
+
+int iobatch_source_filter(struct iobatch_source *source,
+                          bool (*keep)(void *context, struct iobatch_file *file), void *context)
+{
+	/* Whoever takes the items is not to wait for what `keep` looks at. */
+	int err = source->ahead ? 0 : source_run_ahead(source);
+
+	if (err)
+		return err;
+	source->keep = keep;
+	source->keep_context = context;
+	return 0;
 }
 
 static ssize_t source_next(void *context, void *object)
@@ -153,7 +188,7 @@ struct iobatch_items iobatch_source_items(struct iobatch_source *source)
 	struct iobatch_items items =
 		iobatch_items_stream(source_next, source, sizeof(struct iobatch_file));
 
-	items.count = source->count;
+	items.count = source->keep ? IOBATCH_UNKNOWN : source->count;
 	if (source->ahead) {
 		items.release = source_release;
 		items.listen = source_listen;

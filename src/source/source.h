@@ -39,7 +39,11 @@ struct iobatch_source {
 	const struct source_kind *kind;
 	struct ahead *ahead;  /* NULL: the source is asked in the thread of who takes the items */
 	_Atomic uint64_t out; /* objects of source_place() that have not come back */
-	uint64_t count;       /* items in all, IOBATCH_UNKNOWN unless known beforehand */
+	/* Which objects are items: see iobatch_source_filter(). NULL = all. */
+	bool (*keep)(void *context, struct iobatch_file *file);
+	void *keep_context;
+	_Atomic uint64_t left_out; /* by that */
+	uint64_t count; /* items in all, IOBATCH_UNKNOWN unless known beforehand */
 	bool ended;
 	int end; /* what the last `next` has returned, once `ended` */
 
@@ -82,6 +86,12 @@ void source_fill(struct iobatch_file *file, const char *path, size_t length);
  */
 void source_place(struct iobatch_source *source, struct iobatch_file *file,
                   struct iobatch_directory *directory, size_t name);
+
+/*
+ * Whether an object is an item; what is none is taken back. `file` has room for the longest one,
+ * for what is known of it may be put behind.
+ */
+bool source_keeps(struct iobatch_source *source, struct iobatch_file *file);
 
 /* Takes an object back that source_place() may have been called for. */
 void source_take_back(struct iobatch_source *source, const struct iobatch_file *file);

@@ -152,6 +152,8 @@ static void walk_fill(const struct walk *walk, const char *name, size_t length, 
 	file->type = type;
 	file->flags = 0;
 	file->extra_length = 0;
+	file->known_length = 0;
+	file->left_out = 0;
 	file->root = walk->root;
 	file->relative = walk->relative;
 	memcpy(file->path, walk->path, at);

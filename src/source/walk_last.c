@@ -211,6 +211,8 @@ static void fill(const struct walk *walk, const struct iobatch_directory *direct
 	file->type = DT_DIR;
 	file->flags = 0;
 	file->extra_length = 0;
+	file->known_length = 0;
+	file->left_out = 0;
 	file->root = directory->root;
 	file->relative = walk_root_relative(walk, root, true, true);
 	file->path_length = directory->path_length;

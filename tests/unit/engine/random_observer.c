@@ -253,6 +253,17 @@ static int observed_timer(struct executor *executor, uint64_t id, uint64_t expir
 	                        .due_ns = expires_ns};
 
 	CHECK(id_kind(id) == ID_RESUME || !reaper_of(observer)->halting);
+	if (id_kind(id) == ID_BACKOFF) {
+		uint64_t most = policy_pause_after_ns(observer->world,
+		                                      slot_attempts(slot_of(observer, id)));
+		uint64_t least =
+			most * (100 - observer->world->options.backoff_jitter_percent) / 100;
+
+		CHECK(expires_ns <= now_of(observer) + most);
+		/* What is left of it, behind a pause of the run. */
+		CHECK(expires_ns >= now_of(observer) + least ||
+		      reaper_of(observer)->control.stood_ns > 0);
+	}
 	if (refuses(observer, 1) ||
 	    observer->inner->ops->timer(observer->inner, id, expires_ns) < 0) {
 		if (id_kind(id) == ID_RESUME)
@@ -393,9 +404,14 @@ static int observed_wait(struct executor *executor, struct executor_completion *
 	end_ns = until_ns > end_ns ? until_ns : end_ns;
 	check_reaper(observer);
 	CHECK(++observer->waits < WAITS_MAX);
+	control_look_on(observer->world, now_of(observer));
+	/* Too late for this wait: as if somebody asked while it lasts. */
+	control_ask(observer->world, true);
 	observer->taken_count = 0;
-	CHECK(observer->flying_count > 0 && max >= wanted);
-	while (count < wanted && observer->flying_count > 0) {
+	CHECK(max >= wanted &&
+	      (observer->flying_count > 0 || reaper_of(observer)->throttle.waiting.first ||
+	       reaper_of(observer)->control.on));
+	while (count < wanted && (observer->flying_count > 0 || count == 0)) {
 		int taken = observer->inner->ops->wait(observer->inner, &ret[count], 1, until_ns);
 
 		CHECK(taken == 0 || taken == 1);
@@ -537,6 +553,7 @@ int __wrap_simulated_new(const struct executor_config *config, struct executor *
 	struct world *world = config->simulation->context;
 
 	current_seed = world->seed;
+	control_begin(world);
 	CHECK(observer && __real_simulated_new(config, &observer->inner) == 0);
 	observer->base = *observer->inner;
 	observer->base.ops = &ops;

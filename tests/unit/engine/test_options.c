@@ -59,6 +59,50 @@ static void options_out_of_range_are_named(void **state)
 	assert_refused(trial, "latency_min_ns");
 }
 
+static size_t no_record(void *context, const struct iobatch_outcome *outcome, char *buffer)
+{
+	(void)context;
+	(void)outcome;
+	(void)buffer;
+	return 0;
+}
+
+static void refuse_journal(struct iobatch_journal journal, const char *what)
+{
+	struct trial *trial = simulated();
+
+	trial->options.journal = &journal;
+	assert_refused(trial, what);
+}
+
+static void a_journal_that_cannot_be_written_is_named(void **state)
+{
+	const struct iobatch_journal good = {
+		.size = sizeof(good), .fd = 1, .record_max = 100, .outcome = no_record};
+	struct iobatch_journal journal = good;
+
+	(void)state;
+	journal.size = 0;
+	refuse_journal(journal, "journal.size");
+	journal = good;
+	journal.fd = -1;
+	refuse_journal(journal, "journal.fd");
+	journal = good;
+	journal.offset = UINT64_MAX;
+	refuse_journal(journal, "journal.offset");
+	journal = good;
+	journal.sync = 3;
+	refuse_journal(journal, "journal.sync");
+	journal = good;
+	journal.record_max = 0;
+	refuse_journal(journal, "journal.record_max");
+	journal.record_max = (1u << 20) + 1;
+	refuse_journal(journal, "journal.record_max");
+	journal = good;
+	journal.outcome = NULL;
+	refuse_journal(journal, "journal.outcome");
+}
+
 static void a_processor_that_cannot_work_is_named(void **state)
 {
 	struct trial *trial;
@@ -178,6 +222,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_out_of_range_are_named),
+		cmocka_unit_test(a_journal_that_cannot_be_written_is_named),
 		cmocka_unit_test(a_processor_that_cannot_work_is_named),
 		cmocka_unit_test(a_memory_limit_below_one_attempt_is_refused),
 		cmocka_unit_test(items_that_cannot_be_are_refused),

@@ -182,6 +182,22 @@ static uint64_t *window_ns_of(struct world *world, const struct iobatch_item *it
 	return &world->settled_ns[reaper->number][slot->window - reaper->windows];
 }
 
+/* How long the clock of pauses had stood still then. */
+static uint64_t *window_stood_ns_of(struct world *world, const struct iobatch_item *item)
+{
+	const struct slot *slot = (const struct slot *)item;
+	const struct reaper *reaper = slot_reaper(slot);
+
+	return &world->stood_at[reaper->number][slot->window - reaper->windows];
+}
+
+/* The same, up to now. */
+static uint64_t stood_till(struct world *world, uint64_t now_ns)
+{
+	control_look_on(world, now_ns);
+	return control_stood_ns(world) + (world->stands ? now_ns - world->stands_since_ns : 0);
+}
+
 /* An attempt ends in time, by itself, cancelled or given up. */
 static void check_time(const struct world *world, const struct record *record, uint64_t end_ns)
 {
@@ -199,33 +215,62 @@ static void start_attempt(struct world *world, struct iobatch_item *item, struct
 	uint64_t now_ns = clock_of(item), *window_ns = window_ns_of(world, item);
 	struct reaper *reaper = slot_reaper((struct slot *)item);
 
-	CHECK(item->attempt == record->attempts + 1 && item->attempt <= world->options.retries + 1);
-	CHECK(!world->processor.cleanup || record->cleanups == record->attempts);
+	bool short_before = record->errnos[0] & (UINT64_C(1) << EMFILE | UINT64_C(1) << ENFILE);
+	bool restarts = descriptors_are_short(record->failed_with) ||
+	                (policy_holds_on(world, record->failed_with) && record->attempts > 0 &&
+	                 slot_attempts((const struct slot *)item) == record->attempts);
+	uint32_t attempt = slot_attempts((const struct slot *)item);
+	bool full_before = policy_may_hold(world) &&
+	                   (record->errnos[0] & (UINT64_C(1) << ENOSPC | UINT64_C(1) << EROFS) ||
+	                    record->errnos[EDQUOT / 64] & UINT64_C(1) << EDQUOT % 64);
+	uint64_t stood_ns = (control_look_on(world, now_ns), control_stood_ns(world));
+
+	CHECK(item->attempt == record->starts + 1);
+	if (!record->failed_with)
+		restarts = attempt == record->attempts && attempt > 0;
+	CHECK(attempt == record->attempts + !restarts && attempt <= world->options.retries + 1);
+	CHECK(!world->processor.cleanup || record->cleanups == record->starts);
+	/* What had found no descriptor starts over, or no room in a run that is paused for that. */
+	if (restarts)
+		CHECK(short_before || full_before);
+	if (record->failed_with && !restarts)
+		CHECK(policy_wants_retry(world, record->failed_with));
+	CHECK(world->options.rings > 1 || !reaper->run->halted);
+	CHECK(world->options.rings > 1 || attempt == 1 || !reaper->run->soon);
 	CHECK(item->buffer_count == world->processor.buffers_min && item->bytes == 0);
 	CHECK(!state->random && !state->open && !state->steps && !holds_any_file(item));
 	CHECK(!reaper->halting);
+	control_starts(world, item);
 	/* After the backoff, or the pause since the window's last item, also of another batch. */
-	if (item->attempt > 1)
-		CHECK(now_ns >= record->last_ns + world->options.backoff_ms * NS_PER_MS);
-	else if (world->options.delay_ms && *window_ns)
-		CHECK(now_ns >= *window_ns + world->options.delay_ms * NS_PER_MS);
+	if (attempt > 1 && !restarts)
+		CHECK(now_ns - stood_ns >=
+		      record->last_ns - record->stood_ns +
+		              policy_pause_after_ns(world, record->attempts) *
+		                      (100 - world->options.backoff_jitter_percent) / 100);
+	else if (!restarts && world->delay_least_ms && *window_ns)
+		CHECK(now_ns - stood_ns >= *window_ns - *window_stood_ns_of(world, item) +
+		                                   world->delay_least_ms * NS_PER_MS);
 	check_time(world, record, record->last_ns);
 	world->slots[reaper->number] = reaper->slots;
 	memset(record->errnos, 0, sizeof(record->errnos));
 	record->start_ns = now_ns;
+	if (item->attempt == 1)
+		record->first_ns = now_ns;
+	record->failed_with = 0;
 	record->given = 0;
 	record->bytes = 0;
-	record->attempts++;
+	record->attempts = attempt;
+	record->starts = item->attempt;
 	record->over = false;
 	record->skipped = false;
 	state->random = draw(&random) | 1;
 	check_buffers(item, 0);
 	if (item->attempt > 1)
 		return;
-	if (world->options.delay_ms && item->index > first)
+	if (world->delay_least_ms && item->index > first)
 		CHECK(world->records[item->index - 1].settled == 1);
 	if (atomic_fetch_add(&world->batch_left[batch], 1) == 0)
-		CHECK(atomic_fetch_add(&world->batches_active, 1) < world->options.max_concurrent);
+		CHECK(atomic_fetch_add(&world->batches_active, 1) < world->concurrent_most);
 }
 
 static const struct iobatch_error own_error = {"EOWN", "an error of its own"};
@@ -259,8 +304,11 @@ static int next(void *context, struct iobatch_item *item, const struct iobatch_c
 	unsigned held = item->buffer_count;
 
 	CHECK(!record->settled && chain->count == 0 && !chain->unordered);
-	if (item->attempt != record->attempts)
+	if (!state->random) {
 		start_attempt(world, item, state, record);
+		control_ask_at_start(world);
+	}
+	control_ask(world, true);
 	CHECK(!record->over);
 	check_buffers(item, held);
 	check_done(world, state, done);
@@ -269,6 +317,7 @@ static int next(void *context, struct iobatch_item *item, const struct iobatch_c
 		CHECK(state->completed == (1u << done->count) - 1);
 	record->over = true;
 	record->last_ns = clock_of(item);
+	record->stood_ns = stood_till(world, record->last_ns);
 	record->bytes = item->bytes += below(&state->random, 1000);
 	state->completed = 0;
 	take_file(world, item, state);
@@ -309,12 +358,13 @@ static int complete(void *context, struct iobatch_item *item, struct iobatch_cha
 	struct state *state = item->state;
 	unsigned number = (unsigned)(op - chain->ops);
 
-	CHECK(!record->settled && !record->over && item->attempt == record->attempts);
+	CHECK(!record->settled && !record->over && item->attempt == record->starts);
 	CHECK(chain->unordered && number < chain->count && !(state->completed & 1u << number));
 	CHECK(op->result >= 0 || op->flags & IOBATCH_MAY_FAIL);
 	check_buffers(item, item->buffer_count);
 	check_moved(world, op);
 	record->last_ns = clock_of(item);
+	record->stood_ns = stood_till(world, record->last_ns);
 	state->completed |= 1u << number;
 	if (one_in(&state->random, 40)) {
 		record->over = true;
@@ -344,12 +394,15 @@ static int cleanup(void *context, struct iobatch_item *item, struct iobatch_chai
 	struct state *state = item->state;
 
 	/* What was stuck has answered after all. */
-	CHECK((!record->settled || record->stuck) && item->attempt == record->attempts);
-	CHECK(++record->cleanups == record->attempts && !holds_any_file(item));
+	CHECK((!record->settled || record->stuck) && item->attempt == record->starts);
+	CHECK(++record->cleanups == record->starts && !holds_any_file(item));
+	record->failed_with = ((struct slot *)item)->error;
+	CHECK(record->failed_with);
 	check_buffers(item, item->buffer_count);
 	CHECK(item->buffer_count >= world->processor.buffers_min);
 	record->over = true;
 	record->last_ns = clock_of(item);
+	record->stood_ns = stood_till(world, record->last_ns);
 	if (one_in(&state->random, 3))
 		return IOBATCH_DONE;
 	while (chain->count < chain->capacity && !one_in(&state->random, 3))
@@ -362,7 +415,7 @@ static int cleanup(void *context, struct iobatch_item *item, struct iobatch_chai
 
 /* The error of an item is one that somebody has given. */
 static void check_error(struct world *world, const struct record *record,
-                        const struct iobatch_outcome *outcome, uint64_t now_ns)
+                        const struct iobatch_outcome *outcome, uint64_t now_ns, bool waited)
 {
 	unsigned number = (unsigned)-outcome->error;
 	uint64_t deadline_ns = record->start_ns + world->options.timeout_ms * NS_PER_MS;
@@ -374,7 +427,10 @@ static void check_error(struct world *world, const struct record *record,
 	case -ETIME:
 		/* No op fails with it, see `script`. */
 		CHECK(world->options.timeout_ms > 0 && now_ns >= deadline_ns);
-		world->late++;
+		if (waited)
+			world->late_before++;
+		else
+			world->late++;
 		return;
 	case IOBATCH_OWN_ERROR:
 		/* An op that does not link here is by system call, and not for direct files. */
@@ -394,7 +450,7 @@ static void check_error(struct world *world, const struct record *record,
 	/* Where no op fails it can only be that a file was not open, or not any more. */
 	if (world->simulation.error_permille == 0)
 		CHECK(outcome->error == -ENODATA || outcome->error == -EBADF ||
-		      outcome->error == -EINTR);
+		      outcome->error == -EINTR || descriptors_are_short(outcome->error));
 }
 
 static int settled(void *context, struct iobatch_item *item, const struct iobatch_outcome *outcome)
@@ -406,7 +462,9 @@ static int settled(void *context, struct iobatch_item *item, const struct iobatc
 	uint64_t now_ns = clock_of(item);
 	const struct slot *slot = (const struct slot *)item;
 	/* In a backoff, the attempt is over. */
-	uint64_t end_ns = outcome->error == -ECANCELED ? record->last_ns : now_ns;
+	bool waited = outcome->error == -ECANCELED || slot_reaper(slot)->run->soon ||
+	              slot_reaper(slot)->control.draining;
+	uint64_t end_ns = waited ? record->last_ns : now_ns;
 
 	CHECK(++record->settled == 1);
 	record->stuck = outcome->stuck;
@@ -414,16 +472,27 @@ static int settled(void *context, struct iobatch_item *item, const struct iobatc
 	CHECK(outcome->skipped == (record->skipped && !outcome->error));
 	CHECK(!outcome->skipped || outcome->error_name == own_reason.name);
 	CHECK(outcome->stuck || (!holds_any_file(item) && item->buffer_count == 0));
-	CHECK(outcome->index == item->index && outcome->attempts == record->attempts);
+	CHECK(outcome->index == item->index);
+	/* It may have been about to start over. */
+	CHECK(outcome->attempts == record->attempts ||
+	      (world->may_halt && outcome->attempts + 1 == record->attempts));
+	if (outcome->attempts > 0)
+		CHECK(outcome->start_ns == record->first_ns &&
+		      outcome->start_ns + outcome->duration_ns == now_ns);
+	else
+		CHECK(outcome->start_ns == 0 && outcome->duration_ns == 0);
 	/* That an op was cancelled is either a deadline or nobody's business but the engine's,
 	 * unless the run is halted. */
 	CHECK(outcome->error != -ECANCELED || world->may_halt);
 	CHECK(outcome->bytes == record->bytes || record->attempts == 0);
 	check_time(world, record, end_ns);
-	check_error(world, record, outcome, now_ns);
+	check_error(world, record, outcome, now_ns, waited);
 	*window_ns_of(world, item) = record->settled_ns = now_ns;
+	*window_stood_ns_of(world, item) = stood_till(world, now_ns);
 	CHECK(outcome->error == 0 || record->attempts == world->options.retries + 1 ||
-	      outcome->stuck || world->may_halt);
+	      outcome->stuck || world->may_halt || descriptors_are_short(outcome->error) ||
+	      world->options.retry_budget_percent > 0 ||
+	      !policy_wants_retry(world, outcome->error));
 	CHECK(outcome->stuck == outcome->still_running);
 	CHECK(!outcome->stuck || slot->phase != SLOT_RUNNING || slot->outstanding > 0);
 	/* Who listens is not given up, when he has been told; what closes and cleans up is not
@@ -433,7 +502,7 @@ static int settled(void *context, struct iobatch_item *item, const struct iobatc
 	      world->simulation.submit_permille > 0);
 	/* Behind what is stuck nothing is cleaned up before it has answered. */
 	if (world->processor.cleanup && !outcome->stuck && !world->may_halt)
-		CHECK(record->cleanups == record->attempts - !outcome->error);
+		CHECK(record->cleanups == record->starts - !outcome->error);
 	left = left < world->options.batch_size ? left : world->options.batch_size;
 	/* In the lower half those that have begun. */
 	counts = atomic_fetch_add(&world->batch_left[batch], 1u << 16);
@@ -449,6 +518,7 @@ static void on_settled(void *context, const struct iobatch_outcome *outcome)
 {
 	struct world *world = context;
 
+	control_ask(world, true);
 	CHECK(outcome->index < world->count && ++world->records[outcome->index].told == 1);
 	CHECK((outcome->error == 0 && !outcome->skipped) == (outcome->error_name == NULL));
 	CHECK(!outcome->skipped || !outcome->error);
@@ -490,13 +560,14 @@ static void release(void *context, void *object)
 	CHECK(slot->outstanding == 0 && slot->item.buffer_count == 0 &&
 	      !holds_any_file(&slot->item));
 	if (world->processor.cleanup && record->stuck && record->error)
-		CHECK(record->cleanups == record->attempts);
+		CHECK(record->cleanups == record->starts);
 }
 
 static ssize_t pull(void *context, void *object)
 {
 	struct world *world = context;
 
+	control_takes(world);
 	if (world->streamed == world->count)
 		return 0;
 	*(uint64_t *)object = world->streamed++;
@@ -509,9 +580,20 @@ static ssize_t pull(void *context, void *object)
 /* That an item's time is over is said by nobody but the engine. */
 static void script(void *context, const struct iobatch_op *op, struct iobatch_answer *answer)
 {
-	(void)context;
+	struct world *world = context;
+	uint64_t random;
+
 	if (answer->result == -ETIME && op->opcode != IOBATCH_OP_TIMEOUT)
 		answer->result = -EIO;
+	/* Of the errors that mean nothing to the engine. */
+	if (policy_may_hold(world) && answer->result % 3 == 0 && answer->result <= -ENOMEM &&
+	    answer->result > -ETIME)
+		answer->result = -ENOSPC;
+	if (world->short_of_files == 0 || op->opcode != IOBATCH_OP_OPENAT)
+		return;
+	random = world->seed + atomic_fetch_add(&world->opens, 1);
+	if (below(&random, 1000) < world->short_of_files)
+		answer->result = one_in(&random, 2) ? -EMFILE : -ENFILE;
 }
 
 static void make_options(struct world *world, uint64_t *random)
@@ -537,6 +619,8 @@ static void make_options(struct world *world, uint64_t *random)
 	options->max_stuck = one_in(random, 3) ? (uint32_t)below(random, 4) : ITEMS_MAX;
 	options->stuck_grace_ms = below(random, 60);
 	world->may_halt = options->timeout_ms > 0 && options->max_stuck < ITEMS_MAX;
+	policy_draw(world, random);
+	control_draw(world, random);
 	world->simulation.seed = draw(random);
 	world->simulation.latency_max_ns = one_in(random, 4) ? 0 : below(random, 2000000);
 	world->simulation.file_size = below(random, 20000);
@@ -601,21 +685,21 @@ static void check_result(const struct world *world, int error, const struct ioba
 	uint64_t batches = (count + world->options.batch_size - 1) / world->options.batch_size;
 	uint64_t running, released = 0;
 
-	CHECK(error == 0 || (error == -ETIMEDOUT && world->may_halt));
-	CHECK(error == 0 || result->stuck > world->options.max_stuck);
+	policy_check(world, error, result);
 	CHECK(result->total_processed == count && result->total_batches == batches);
 	CHECK(result->successful + result->failed == count);
 	CHECK(result->still_running <= result->stuck && result->stuck <= result->failed);
 	CHECK(result->still_running >= world->left_behind);
 	CHECK(result->ops == world->ops && result->bytes == world->bytes);
-	CHECK(result->lateness.count == world->late);
+	CHECK(result->lateness.count >= world->late &&
+	      result->lateness.count <= world->late + world->late_before);
 	CHECK(result->skipped == world->skipped && world->last.skipped == world->skipped);
 	CHECK(check_list(world, result->successful_items, result->successful_items_count, false) ==
 	      0);
 	running = check_list(world, result->failed_items, result->failed_items_count, true);
 	CHECK(running ==
 	      (world->options.collect & IOBATCH_COLLECT_FAILED ? result->still_running : 0));
-	CHECK(result->peak_batches <= world->options.max_concurrent);
+	CHECK(result->peak_batches <= world->concurrent_most);
 	CHECK(world->batches_active == 0);
 	CHECK(result->failed_items_count ==
 	      (world->options.collect & IOBATCH_COLLECT_FAILED ? result->failed : 0));
@@ -669,6 +753,7 @@ static uint64_t run_seed(uint64_t seed, bool *ret_repeatable)
 
 	error = iobatch_run(&items, &world->processor, &world->options, &result);
 	check_result(world, error, &result);
+	control_check(world, error, &result);
 	digest = world->digest ^ result.ops << 32 ^ (uint64_t)(result.processing_time_ms * 1e6);
 	*ret_repeatable = world->options.rings == 1;
 	iobatch_result_deinit(&result);

@@ -380,9 +380,11 @@ static void a_full_disk_removes_the_temporary_file_of_every_attempt(void **state
 		.file_size = 3 * BLOCK, .script = full_disk, .context = &seen};
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
 	struct iobatch_processor *processor = copy_new("full", 2);
+	static const int full[] = {ENOSPC, 0};
 
 	options.simulation = &simulation;
 	options.retries = 2;
+	options.retry_errnos = full;
 	files_run(processor, &options, DT_REG, (const char *const[]){"a", NULL}, &result);
 	assert_int_equal(result.failed_items[0].error, -ENOSPC);
 	assert_int_equal(result.failed_items[0].opcode, IOBATCH_OP_WRITE);

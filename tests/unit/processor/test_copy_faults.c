@@ -149,6 +149,9 @@ static void set_careful(struct iobatch_copy_options *copy)
 static void (*const settings[])(struct iobatch_copy_options *) = {set_plain, set_durable,
                                                                   set_careful};
 
+/* Full file systems are tried again only on demand. */
+static const int full_too[] = {ENOSPC, 0};
+
 static unsigned run_once(void **state, struct world *world, bool moves, unsigned setting,
                          uint32_t retries)
 {
@@ -162,6 +165,7 @@ static unsigned run_once(void **state, struct world *world, bool moves, unsigned
 
 	options.simulation = &simulation;
 	options.retries = retries;
+	options.retry_errnos = full_too;
 	settings[setting](&copy);
 	world->must_sync = moves || copy.fsync != IOBATCH_FSYNC_NONE;
 	if (moves)

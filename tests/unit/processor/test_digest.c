@@ -125,6 +125,39 @@ static void names_are_escaped_as_the_tool_expects(void **state)
 	assert_line(xxh3, value, "a\\b\nc", "\\XXH3 (a\\\\b\\nc) = 000102fffe050607\n");
 }
 
+static void a_note_is_read_back_by_its_own_algorithm_and_no_other(void **state)
+{
+	uint8_t value[DIGEST_SIZE_MAX], read[DIGEST_SIZE_MAX];
+	char note[DIGEST_NOTE_MAX];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(value); i++)
+		value[i] = (uint8_t)(i * 37 + 9);
+	for (unsigned i = 0; i < IOBATCH_HASH_COUNT; i++) {
+		const struct digest_algorithm *algorithm = digest_algorithm(i);
+		size_t length = digest_note(algorithm, value, note);
+
+		assert_true(length <= sizeof(note) && length <= IOBATCH_NOTE_MAX);
+		for (unsigned j = 0; j < IOBATCH_HASH_COUNT; j++)
+			assert_int_equal(digest_read_note(digest_algorithm(j), note, length, read),
+			                 i == j);
+		assert_memory_equal(read, value, algorithm->size);
+		/* Whatever byte is another one, and at any other length. */
+		memset(read, 0, sizeof(read));
+		for (size_t at = 0; at < length; at++) {
+			char byte = note[at];
+
+			assert_false(digest_read_note(algorithm, note, at, read));
+			note[at] = at % 2 ? 'G' : '\0';
+			assert_false(digest_read_note(algorithm, note, length, read));
+			note[at] = byte;
+		}
+		assert_int_equal(read[0], 0);
+	}
+	assert_int_equal(digest_note(digest_algorithm(IOBATCH_HASH_CRC32C), value, note), 15);
+	assert_memory_equal(note, "crc32c:092e5378", 15);
+}
+
 static void algorithms_have_names_and_others_have_none(void **state)
 {
 	(void)state;
@@ -145,6 +178,7 @@ int main(void)
 		cmocka_unit_test(values_are_the_published_ones),
 		cmocka_unit_test(pieces_give_the_same_value_as_the_whole_again_and_again),
 		cmocka_unit_test(names_are_escaped_as_the_tool_expects),
+		cmocka_unit_test(a_note_is_read_back_by_its_own_algorithm_and_no_other),
 		cmocka_unit_test(algorithms_have_names_and_others_have_none),
 	};
 

@@ -356,7 +356,8 @@ static void a_file_is_durable_before_it_has_its_name_and_the_name_after(void **s
 	fill_simulated(state, fill, NULL, "statx openat write fdatasync renameat close ");
 	fill.fsync = IOBATCH_FSYNC_FULL;
 	fill_simulated(state, fill, NULL,
-	               "statx openat write fsync renameat openat fsync close close ");
+	               "statx openat write fsync renameat openat fsync fstatx close "
+	               "close ");
 }
 
 static void a_file_system_that_cannot_rename_without_replacing_links(void **state)
