@@ -98,7 +98,7 @@ static void fill_meter(char *text, double part)
 
 /* The texts of the fields; those that have nothing to say are empty. */
 static void fill_fields(char fields[FIELDS][FIELD_SIZE], const struct iobatch_progress *progress,
-                        const struct bar_rates *rates)
+                        const struct bar_rates *rates, const char *state)
 {
 	uint64_t total = progress->processed + progress->pending;
 	char text[32];
@@ -112,7 +112,7 @@ static void fill_fields(char fields[FIELDS][FIELD_SIZE], const struct iobatch_pr
 		fill_meter(fields[FIELD_METER], part);
 		snprintf(fields[FIELD_COUNT], FIELD_SIZE, "%" PRIu64 "/%" PRIu64,
 		         progress->processed, total);
-		if (progress->pending && rates->items_per_s > 0) {
+		if (!state && progress->pending && rates->items_per_s > 0) {
 			bar_format_duration(text, sizeof(text),
 			                    (double)progress->pending / rates->items_per_s);
 			snprintf(fields[FIELD_ETA], FIELD_SIZE, "ETA %s", text);
@@ -123,6 +123,8 @@ static void fill_fields(char fields[FIELDS][FIELD_SIZE], const struct iobatch_pr
 		         "%" PRIu64 " done, %" PRIu64 " or more left", progress->processed,
 		         progress->pending);
 	}
+	if (state)
+		snprintf(fields[FIELD_ETA], FIELD_SIZE, "%s", state);
 	if (progress->failed)
 		snprintf(fields[FIELD_FAILED], FIELD_SIZE, "%" PRIu64 " failed", progress->failed);
 	if (progress->stuck)
@@ -136,7 +138,7 @@ static void fill_fields(char fields[FIELDS][FIELD_SIZE], const struct iobatch_pr
 }
 
 size_t bar_render(char *line, size_t columns, const struct iobatch_progress *progress,
-                  const struct bar_rates *rates)
+                  const struct bar_rates *rates, const char *state)
 {
 	/* From left to right on the line. */
 	static const enum field order[FIELDS] = {FIELD_METER,     FIELD_PERCENT,   FIELD_COUNT,
@@ -147,7 +149,7 @@ size_t bar_render(char *line, size_t columns, const struct iobatch_progress *pro
 
 	if (columns > BAR_COLUMNS_MAX)
 		columns = BAR_COLUMNS_MAX;
-	fill_fields(fields, progress, rates);
+	fill_fields(fields, progress, rates, state);
 	for (unsigned i = 0; i < FIELDS; i++) {
 		size_t size = strlen(fields[i]);
 

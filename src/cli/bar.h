@@ -25,10 +25,11 @@ void bar_sample(struct bar_rates *rates, const struct iobatch_progress *progress
 
 /*
  * Fills `line` (BAR_COLUMNS_MAX + 1 bytes) with at most `columns` characters, all of them ASCII,
- * without a newline. Returns their number.
+ * without a newline. Returns their number. `state` is a word for a run that does not just go on,
+ * and stands in place of the time that is left, which nobody knows then; NULL = none.
  */
 size_t bar_render(char *line, size_t columns, const struct iobatch_progress *progress,
-                  const struct bar_rates *rates);
+                  const struct bar_rates *rates, const char *state);
 
 /* "1.5 GiB", "912 B"; at most 10 characters. */
 void bar_format_bytes(char *text, size_t size, double bytes);

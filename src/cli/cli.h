@@ -15,9 +15,10 @@ enum cli_exit {
 	CLI_OK = 0,
 	CLI_FAILED = 1,  /* items failed, or something of the run could not be completed */
 	CLI_USAGE = 2,   /* arguments or job file: nothing was touched */
-	CLI_MACHINE = 3, /* this machine cannot run it: nothing was touched */
-	/* 4 is kept for a journal that is locked or of another job. */
-	CLI_HALTED = 5 /* the run was halted by its own policy: too many items were stuck */
+	CLI_MACHINE = 3, /* this machine cannot run it; or its journal could not be written */
+	CLI_JOURNAL =
+		4,     /* the journal is locked, of another job, or damaged: nothing was touched */
+	CLI_HALTED = 5 /* the run was halted by its own policy */
 };
 
 /* Each takes its arguments from its own name on and returns an exit code. */
@@ -25,6 +26,8 @@ int cli_run(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_ops(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
+int cli_journal(int argc, char **argv);
+int cli_ctl(int argc, char **argv);
 
 /*
  * Writes "iobatch: ..." and a newline to stderr, as one write. What terminals would obey is escaped

@@ -57,7 +57,8 @@ bool count_stop(struct count *count)
 	return true;
 }
 
-struct iobatch_progress count_apply(struct count *count, const struct iobatch_progress *now)
+struct iobatch_progress count_apply(struct count *count, const struct iobatch_progress *now,
+                                    uint64_t left_out)
 {
 	struct iobatch_progress progress = *now;
 	uint64_t total;
@@ -65,9 +66,10 @@ struct iobatch_progress count_apply(struct count *count, const struct iobatch_pr
 	if (now->total_is_final || !count->source)
 		return progress;
 	total = atomic_load(&count->total);
-	if (total == UINT64_MAX || total < now->processed + now->pending)
+	if (total == UINT64_MAX || total < left_out ||
+	    total - left_out < now->processed + now->pending)
 		return progress;
-	progress.pending = total - now->processed;
+	progress.pending = total - left_out - now->processed;
 	progress.total_is_final = true;
 	return progress;
 }

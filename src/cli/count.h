@@ -34,8 +34,10 @@ bool count_stop(struct count *count);
 
 /*
  * What the progress is when the counted total is taken for the final one: `now` itself while there
- * is none, or when the run has already seen more.
+ * is none, or when the run has already seen more. `left_out` of what is counted are no items of the
+ * run.
  */
-struct iobatch_progress count_apply(struct count *count, const struct iobatch_progress *now);
+struct iobatch_progress count_apply(struct count *count, const struct iobatch_progress *now,
+                                    uint64_t left_out);
 
 #endif

@@ -5,6 +5,7 @@
  * killing, and an exit code that tells of output that was lost.
  */
 #include "cli/cli.h"
+#include "cli/signals.h"
 #include "cli/verbs.h"
 #include "job/nearest.h"
 
@@ -27,7 +28,9 @@ static const struct command {
 	{"run", (char[]){"iobatch run"}, cli_run},
 	{"check", (char[]){"iobatch check"}, cli_check},
 	{"ops", (char[]){"iobatch ops"}, cli_ops},
+	{"journal", (char[]){"iobatch journal"}, cli_journal},
 	{"doctor", (char[]){"iobatch doctor"}, cli_doctor},
+	{"ctl", (char[]){"iobatch ctl"}, cli_ctl},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -37,6 +40,8 @@ static const char doc[] =
 	"Jobs:\n"
 	"  run JOB.yaml    run a job\n"
 	"  check JOB.yaml  check a job file without running it\n"
+	"  journal FILE    say what a run has done so far, and what has failed\n"
+	"  ctl PATH WORD   ask or tell a run that was started with --control=PATH\n"
 	"\n"
 	"Verbs, each of which stands for a job (see --print-job):\n"
 	"  copy            copy files and trees, with all that they are\n"
@@ -140,8 +145,19 @@ static void complain_unknown(const char *word)
 		cli_complain("%s is not a command; iobatch --help lists them", word);
 }
 
+static const struct argp main_argp = {NULL, parse_option, "COMMAND [ARGUMENT...]", doc, NULL,
+                                      NULL, NULL};
+
 static int run_command(int argc, char **argv)
 {
+	static char help[] = "--help";
+
+	/* What people type before they have read how it is done. */
+	if (!strcmp(argv[0], "help") && argc > 1)
+		return run_command(2, (char *[]){argv[1], help, NULL});
+	if (!strcmp(argv[0], "help"))
+		return argp_parse(&main_argp, 2, (char *[]){(char[]){"iobatch"}, help, NULL}, 0,
+		                  NULL, NULL);
 	for (size_t i = 0; i < COMMANDS; i++) {
 		if (strcmp(argv[0], commands[i].name))
 			continue;
@@ -160,19 +176,20 @@ static int run_command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {NULL, parse_option, "COMMAND [ARGUMENT...]", doc, NULL,
-	                                 NULL, NULL};
 	static char version[64];
 	int first = 0;
 
 	hold_standard_descriptors();
 	raise_descriptor_limit();
 	signal(SIGPIPE, SIG_IGN);
+	/* A file that would become larger than it may is an error of that file. */
+	signal(SIGXFSZ, SIG_IGN);
+	signals_prepare();
 	atexit(close_stdout);
 	snprintf(version, sizeof(version), "iobatch %s", iobatch_version());
 	argp_program_version = version;
 	argp_err_exit_status = CLI_USAGE;
-	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &first))
+	if (argp_parse(&main_argp, argc, argv, ARGP_IN_ORDER, NULL, &first))
 		return CLI_USAGE;
 	return run_command(argc - first, argv + first);
 }

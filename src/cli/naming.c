@@ -77,8 +77,7 @@ int naming_decide(char *const *sources, size_t count, const char *destination,
 	return into ? check_names(sources, count, destination, ret_error) : 0;
 }
 
-/* The directory that `path` stands in, or would; to be freed. */
-static char *directory_of(const char *path)
+char *naming_directory(const char *path)
 {
 	size_t length = strlen(path);
 
@@ -123,7 +122,7 @@ static bool can_rename(const char *source, const char *destination, bool into)
 		return false;
 	if (asprintf(&place, "%s%s%s", destination, into ? "/" : "", into ? name : "") < 0)
 		return false;
-	directory = is_directory(destination) ? strdup(destination) : directory_of(destination);
+	directory = is_directory(destination) ? strdup(destination) : naming_directory(destination);
 	if (directory)
 		can = lstat(place, &stat_) && errno == ENOENT &&
 		      is_on_one_mount(source, directory) && renames_directories(directory);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What copies and moves are called: the rule of cp(1), with the trailing slash of rsync(1). In one
- * place, for the verbs that have a destination.
+ * place, for the verbs that have a destination, and for who looks for what they have left there.
  */
 #ifndef CLI_NAMING_H
 #define CLI_NAMING_H
 
 #include <stdbool.h>
 #include <stddef.h>
+
+/* The directory that a name stands in, or would; to be freed. NULL without memory. */
+char *naming_directory(const char *path);
 
 /*
  * Looks at the destination and says whether sources keep their names in it ("keep") or become it

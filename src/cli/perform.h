@@ -7,11 +7,13 @@
 #ifndef CLI_PERFORM_H
 #define CLI_PERFORM_H
 
+#include "cli/durable.h"
 #include "cli/progress.h"
 
 #include <argp.h>
 #include <stdbool.h>
 
+struct attendant;
 struct job;
 
 struct perform {
@@ -20,8 +22,13 @@ struct perform {
 	bool list_successful;
 	bool dry_run;
 	bool print_job;
+	struct durable_wish durable_wish;
+	struct durable durable;
+	bool ran;      /* it came to items, or to the end of none */
 	bool reported; /* failures stand in a report on standard output, and are not named again */
 	struct progress progress;
+	const char *control_path; /* of the control socket; NULL = none */
+	struct attendant *attendant;
 };
 
 /* The options of perform_parse(), as keys of argp. */
@@ -32,6 +39,10 @@ enum perform_key {
 	PERFORM_LIST_SUCCESSFUL = 1000, /* from here on without a letter */
 	PERFORM_PRINT_JOB,
 	PERFORM_RESULT_WITHOUT_LETTER,
+	PERFORM_RESUME,
+	PERFORM_RESUME_FAILED,
+	PERFORM_FORCE,
+	PERFORM_CONTROL,
 };
 
 /* Takes the options, and at ARGP_KEY_SUCCESS checks them; ARGP_ERR_UNKNOWN for all else. */

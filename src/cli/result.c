@@ -4,6 +4,7 @@
 
 #include "cli/describe.h"
 #include "cli/escape.h"
+#include "journal/resume.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -130,6 +131,104 @@ static int write_run_error(FILE *file, const char *message)
 	return err ? -ENOMEM : 0;
 }
 
+/* A failed item by its index, in which the list is ordered; NULL when it was not kept. */
+static const struct iobatch_outcome *find_failed(const struct iobatch_result *result,
+                                                 uint64_t index)
+{
+	uint64_t low = 0, high = result->failed_items_count;
+
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+
+		if (result->failed_items[middle].index < index)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == result->failed_items_count || result->failed_items[low].index != index)
+		return NULL;
+	return &result->failed_items[low];
+}
+
+static json_t *make_example(const struct iobatch_result *result, uint64_t index)
+{
+	const struct iobatch_outcome *outcome = find_failed(result, index);
+	json_t *object = json_object();
+	size_t length;
+	int err = !object || set_count(object, "index", index);
+
+	if (!err && outcome && outcome->object) {
+		char *name = describe_item(outcome->object, &length);
+
+		err = !name || set_bytes(object, "item", name, length);
+		free(name);
+	}
+	if (!err)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+static int fill_group(json_t *object, const struct iobatch_result *result,
+                      const struct iobatch_error_group *group)
+{
+	const size_t most = sizeof(group->first) / sizeof(group->first[0]);
+	/* The group of other kinds, when there were too many kinds. */
+	bool is_rest = !group->error;
+	bool has_op = !is_rest && group->opcode >= 0;
+	json_t *first = json_array();
+	int err = !first || set_text(object, "op", has_op ? describe_op(group->opcode) : NULL) ||
+	          set_text(object, "error", is_rest ? NULL : group->error_name) ||
+	          set_text(object, "message", is_rest ? "of other kinds" : group->message) ||
+	          set_count(object, "count", group->count);
+
+	for (size_t i = 0; !err && i < most && i < group->count; i++)
+		err = json_array_append_new(first, make_example(result, group->first[i]));
+	return json_object_set_new(object, "first", first) || err;
+}
+
+static int write_groups(FILE *file, const struct iobatch_result *result)
+{
+	fputs("  \"errors\": [", file);
+	for (uint64_t i = 0; i < result->errors_count; i++) {
+		json_t *object = json_object();
+		int err = !object || fill_group(object, result, &result->errors[i]);
+
+		fputs(i ? ",\n    " : "\n    ", file);
+		if (!err)
+			err = json_dumpf(object, file, 0);
+		json_decref(object);
+		if (err)
+			return ferror(file) ? -EIO : -ENOMEM;
+	}
+	fputs(result->errors_count ? "\n  ],\n" : "],\n", file);
+	return 0;
+}
+
+static void write_end(FILE *file, const struct result_report *report)
+{
+	static const char *const words[] = {
+		[IOBATCH_END_COMPLETE] = "complete",   [IOBATCH_END_STUCK] = "stuck",
+		[IOBATCH_END_HALTED] = "halted",       [IOBATCH_END_DRAINED] = "drained",
+		[IOBATCH_END_CANCELLED] = "cancelled", [IOBATCH_END_ERROR] = "error",
+	};
+	const struct resume_counts *resumed = report->resumed;
+	uint32_t end = report->result->end;
+
+	fprintf(file, "  \"end\": \"%s\",\n",
+	        end < sizeof(words) / sizeof(words[0]) ? words[end] : "error");
+	if (!resumed) {
+		fputs("  \"resumed\": null,\n", file);
+		return;
+	}
+	fprintf(file,
+	        "  \"resumed\": {\"done\": %" PRIu64 ", \"others\": %" PRIu64
+	        ", \"changed\": %" PRIu64 ", \"failed\": %" PRIu64 ", \"found_done\": %" PRIu64
+	        ", \"carried\": %" PRIu64 "},\n",
+	        resumed->done, resumed->others, resumed->changed, resumed->failed,
+	        resumed->resolved, resumed->carried);
+}
+
 static double to_ms(uint64_t ns)
 {
 	return (double)ns / 1e6;
@@ -180,9 +279,12 @@ static int write_document(FILE *file, const struct result_report *report)
 	if (!err)
 		err = write_list(file, "failed", result->failed_items, result->failed_items_count);
 	if (!err)
+		err = write_groups(file, result);
+	if (!err)
 		err = write_run_error(file, report->run_error);
 	if (err)
 		return err;
+	write_end(file, report);
 	if (result->lists_incomplete)
 		fputs("  \"lists_incomplete\": true,\n", file);
 	write_counts(file, report);

@@ -9,11 +9,14 @@
 
 #include <iobatch.h>
 
+struct resume_counts;
+
 struct result_report {
 	const char *job;
 	const struct iobatch_result *result;
 	bool list_successful;
 	uint64_t source_errors;
+	const struct resume_counts *resumed; /* NULL = it was no run that went on with another */
 	const char *run_error; /* why the run ended early; NULL = it went to its end */
 };
 

@@ -27,6 +27,8 @@
 #define DYING_MS 1000
 /* How long the parent waits for a child that has given its last word: most are gone by then. */
 #define LEAVING_MS 100
+/* How long it waits for a child that is about to stop. */
+#define STOPPING_MS 1500
 
 /* Fields of /proc/PID/stat, counted from the state, which is the first behind the name. */
 #define FIELD_STATE 0
@@ -182,6 +184,30 @@ static void take_word(struct watch *watch)
 	watch->words = -1;
 }
 
+/*
+ * Waits until the child has stopped, which may have something to finish before, so that the shell
+ * does not speak while it still does; not for long, and not when it has ended. Returns false when
+ * all is to go on already.
+ */
+static bool let_child_stop(const struct watch *watch)
+{
+	const struct timespec pause = {.tv_nsec = 5000000};
+	uint64_t until_ms = now_ms() + STOPPING_MS;
+	siginfo_t info = {.si_pid = 0};
+	sigset_t pending;
+
+	while (now_ms() < until_ms) {
+		if (waitid(P_PID, (id_t)watch->child, &info,
+		           WEXITED | WSTOPPED | WNOHANG | WNOWAIT) ||
+		    info.si_pid)
+			break;
+		if (!sigpending(&pending) && sigismember(&pending, SIGCONT))
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
 static void take_signal(const struct watch *watch)
 {
 	struct signalfd_siginfo info;
@@ -197,7 +223,7 @@ static void take_signal(const struct watch *watch)
 	/* What a terminal sends it sends to both, and says so by the code. */
 	if (info.ssi_code != SI_KERNEL)
 		kill(watch->child, signal);
-	if (signal == SIGTSTP)
+	if (signal == SIGTSTP && let_child_stop(watch))
 		suffer(signal);
 }
 
@@ -272,8 +298,8 @@ void supervise_leave(int code)
 		/* Nobody is there to be told. */
 	}
 	/*
-	 * The rest, pipes among it perhaps that somebody waits for. Not before the word is given: to
-	 * close a file of what hangs may hang, too.
+	 * The rest, pipes among it perhaps that somebody waits for. Not before the word is given:
+	 * to close a file of what hangs may hang, too.
 	 */
 	close_range(3, ~0u, 0);
 	_exit(code);

@@ -59,6 +59,16 @@ bool verb_has(const struct verb_run *run, const char *path)
 	return tree_find(run->tree, path, NULL);
 }
 
+bool verb_resumes(const struct verb_run *run)
+{
+	return run->recalled;
+}
+
+bool verb_recalls(const struct verb_run *run, const char *word)
+{
+	return run->recalled && strstr(run->recalled, word);
+}
+
 void verb_put(struct verb_run *run, const char *path, const char *value)
 {
 	must(tree_put(run->tree, path, "", value));
@@ -133,6 +143,21 @@ static void add_note(struct verb_run *run, const char *name, const char *value)
 	run->notes_count += place == run->notes_count;
 }
 
+/* "10", "5%", "10,soon": how many may fail, or which part, and how the run then ends. */
+static void put_halt(struct verb_run *run, const char *argument, const char *value)
+{
+	size_t length = strcspn(value, ",");
+	bool is_part = length && value[length - 1] == '%';
+	char *count = must_have(strndup(value, length - is_part));
+
+	must(tree_put(run->tree,
+	              is_part ? "options.halt.after_percent" : "options.halt.after_failures",
+	              argument, count));
+	free(count);
+	if (value[length])
+		must(tree_put(run->tree, "options.halt.how", argument, value + length + 1));
+}
+
 static void take_option(struct verb_run *run, const struct verb_option *option, char *value)
 {
 	char *path = NULL, *argument;
@@ -154,6 +179,8 @@ static void take_option(struct verb_run *run, const struct verb_option *option, 
 		path = must_have(strdup(option->path));
 	if (option->put == VERB_WORDS)
 		append_words(run, path, argument, value);
+	else if (option->put == VERB_HALT)
+		put_halt(run, argument, value);
 	else if (option->put == VERB_ENTRY)
 		must(tree_append(run->tree, path, argument, value));
 	else
@@ -177,6 +204,16 @@ static const struct verb_option *find_option(const struct verb *verb, const stru
 	return NULL;
 }
 
+/* The journal of --journal, when the run goes on with it. */
+static void recall(struct verb_run *run)
+{
+	const struct durable_wish *wish = &run->perform.durable_wish;
+	const struct tree_node *file = tree_find(run->tree, "options.journal.file", NULL);
+
+	if (file && (wish->resume || wish->failed_only))
+		run->recalled = durable_recall(file->value);
+}
+
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct verb_run *run = state->input;
@@ -194,7 +231,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	}
 	err = perform_parse(&run->perform, key, argument, state);
 	if (key == ARGP_KEY_SUCCESS && !err) {
+		if (verb_has(run, "options.journal.sync") && !run->sets_count &&
+		    !verb_has(run, "options.journal.file"))
+			argp_error(state, "--journal-sync needs --journal=FILE");
 		run->state = state;
+		recall(run);
 		run->verb->build(run, run->names, run->names_count);
 	}
 	return err;
@@ -280,6 +321,7 @@ int verb_main(const struct verb *verb, int argc, char **argv)
 	free(run.sets);
 	free(run.names);
 	free(run.options);
+	free(run.recalled);
 	free(run.by_key);
 	return code;
 }

@@ -21,6 +21,7 @@ enum verb_put {
 	VERB_VALUE,   /* puts it at the path */
 	VERB_FIXED,   /* puts `value` there; the option has no argument */
 	VERB_WORDS,   /* appends each of the words between its commas to the list there */
+	VERB_HALT,    /* takes it apart, below the path: "N", "P%", ",soon" behind it */
 	VERB_ENTRY,   /* appends it to the list there */
 	VERB_NOTE,    /* keeps it for the verb's function: verb_noted() */
 	VERB_PERFORM, /* is perform_parse()'s, by `key` */
@@ -77,6 +78,7 @@ struct verb_run {
 	} notes[VERB_NOTES_MAX];
 	unsigned notes_count;
 	struct argp_state *state;
+	char *recalled; /* NULL: there is no journal to go on with */
 };
 
 /* Runs a verb with its arguments, from its own name on. Returns the exit code. */
@@ -99,6 +101,12 @@ void verb_put_noted(struct verb_run *run, const char *name, const char *path);
 void verb_append(struct verb_run *run, const char *path, const char *value);
 /* Appends the words, separated by commas, where nothing has been put yet. */
 void verb_words_default(struct verb_run *run, const char *path, const char *words);
+/*
+ * Whether the run goes on with a journal in which is written how it was decided what the state of
+ * the destination decides; `word` of it: see durable_recall().
+ */
+bool verb_resumes(const struct verb_run *run);
+bool verb_recalls(const struct verb_run *run, const char *word);
 bool verb_has(const struct verb_run *run, const char *path);
 
 /*
@@ -144,7 +152,7 @@ extern const struct verb_option verb_recursive_options[];
 	"\n"                                                                               \
 	"Exit status: 0 all succeeded; 1 some failed, or could not be looked for, or an\n" \
 	"output could not be written; 2 wrong arguments; 3 this machine cannot run it\n"   \
-	"(see iobatch doctor); 5 halted, because too many did not answer. With 2 and 3\n"  \
-	"nothing was touched. See iobatch(1) for more."
+	"(see iobatch doctor), or the journal cannot be written; 4 the journal cannot\n"   \
+	"be used; 5 halted, because too many failed or did not answer. See iobatch(1)."
 
 #endif

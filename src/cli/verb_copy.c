@@ -91,9 +91,14 @@ static void build(struct verb_run *run, char **names, size_t count)
 	build_preserve(run);
 	if (list)
 		return;
-	err = naming_decide(names, count, destination, &root_name, &message);
-	if (err)
-		verb_refuse(run, "%s", message ? message : strerror(-err));
+	/* What an earlier run has made of the destination must not change what is meant by it. */
+	if (verb_resumes(run)) {
+		root_name = verb_recalls(run, "root_name=keep") ? "keep" : "drop";
+	} else {
+		err = naming_decide(names, count, destination, &root_name, &message);
+		if (err)
+			verb_refuse(run, "%s", message ? message : strerror(-err));
+	}
 	verb_put_default(run, "items.walk.root_name", root_name);
 	/* A slash behind a link says that what it leads to is meant. */
 	verb_put_default(run, "items.walk.follow_root", follows(run, names, count) ? "yes" : "no");
@@ -131,8 +136,10 @@ static void build_move(struct verb_run *run, char **names, size_t count)
 	bool picked = verb_has(run, "items.walk");
 
 	build(run, names, count);
-	if (picked || verb_noted(run, "files-from") || verb_noted(run, "one-by-one") ||
-	    !naming_can_rename(names, count - 1, names[count - 1]))
+	if (picked || verb_noted(run, "files-from") || verb_noted(run, "one-by-one"))
+		return;
+	if (verb_resumes(run) ? !verb_recalls(run, "whole")
+	                      : !naming_can_rename(names, count - 1, names[count - 1]))
 		return;
 	verb_put(run, "items.walk.max_depth", "0");
 	verb_put(run, "items.walk.directories", "first");

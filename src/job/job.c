@@ -63,6 +63,14 @@ out:
 	return err;
 }
 
+/* A word that stands where a list may stand is a list of one. */
+static int make_list(struct tree_node *tree, const char *path)
+{
+	struct tree_node *node = tree_find(tree, path, NULL);
+
+	return node && node->kind == TREE_SCALAR && *node->value ? tree_enlist(node) : 0;
+}
+
 static int apply_sets(struct tree_node *tree, const char *const *sets, char **ret_error)
 {
 	for (; sets && *sets; sets++) {
@@ -105,6 +113,8 @@ static int load_tree(struct job *job, const char *const *sets, char **ret_error)
 	const char *name;
 	int err = apply_sets(job->tree, sets, ret_error);
 
+	if (!err)
+		err = make_list(job->tree, "options.retry_on");
 	if (err)
 		return err;
 	err = schema_new(convert_keys, &job->schema);
@@ -202,6 +212,7 @@ void job_free(struct job *job)
 	tree_free(job->tree);
 	lists_free(&job->lists);
 	free(job->steps.ops);
+	free(job->retry_errnos);
 	free(job->name);
 	free(job->file);
 	free(job);

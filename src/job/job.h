@@ -67,6 +67,20 @@ struct job_steps {
 	unsigned count;
 };
 
+/* The journal that the job asks for. */
+struct job_journal {
+	const char *file; /* NULL = none */
+	uint32_t sync;    /* enum iobatch_journal_sync */
+};
+
+/* How a job's items are judged when it is resumed. */
+enum job_effect {
+	JOB_READS,      /* it reads files */
+	JOB_CHANGES,    /* it changes the files themselves */
+	JOB_TAKES_AWAY, /* it takes away the names of its items */
+	JOB_BLIND,      /* the files say nothing about whether it is done */
+};
+
 struct job {
 	char *name;
 	enum job_source source;
@@ -90,6 +104,8 @@ struct job {
 	struct job_steps steps;
 	struct iobatch_options options; /* `simulation` points to the next member or is NULL */
 	struct iobatch_simulation simulation;
+	struct job_journal journal;
+	int *retry_errnos; /* `options` points to it, or it is NULL */
 
 	/* Of the loader, which the strings above point into. */
 	char *file;
@@ -136,6 +152,35 @@ const char *job_output(const struct job *job, const char **ret_preposition);
 /* Whether the processor writes lines to standard output, and those of what has failed too. */
 bool job_reports_to_stdout(const struct job *job);
 bool job_reports_failures(const struct job *job);
+/* What the job does to the files of its items. */
+enum job_effect job_effect(const struct job *job);
+/*
+ * Whether it makes a file with a line for each item, which is whole only when one run has done them
+ * all.
+ */
+bool job_makes_whole_report(const struct job *job);
+/* Whether its processor takes what an earlier run has found out about an item (a note). */
+bool job_takes_known(const struct job *job);
+/*
+ * A hash, as hexadecimal digits, of all that decides what is done with which item: its items and
+ * its processor as they are written, keys in any order; and the current directory, unless no name
+ * in it is relative. How it is run, and what it is called, has no part in it. -ENOMEM.
+ */
+#define JOB_HASH_SIZE 33u
+int job_hash(const struct job *job, char ret_hash[JOB_HASH_SIZE]);
+/* Marks the names of its temporary files, if it makes any that can be: the second tells. */
+void job_set_mark(struct job *job, uint64_t mark);
+bool job_is_marked(const struct job *job);
+/* The places that it works in, ended by NULL; they are the job's, `one` is for a single one. */
+const char *const *job_roots(const struct job *job, const char *one[2]);
+
+/*
+ * Takes those roots of a walk out that are not there any more and that `is_done` says are done, as
+ * roots are that were removed or moved. False: there is none left. Any other source has none.
+ */
+bool job_drop_roots(struct job *job, bool (*is_done)(void *context, const char *root),
+                    void *context);
+
 /* Why a place of the source was left out (a negative errno), and what that means for the rest. */
 const char *job_source_error(const struct job *job, int error);
 const char *job_left_out(const struct job *job);

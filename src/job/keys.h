@@ -22,10 +22,12 @@ enum key_kind {
 	KEY_SIZE,    /* bytes, with a unit */
 	KEY_PAGES,   /* bytes, with a unit, a multiple of 4096 */
 	KEY_OR_AUTO, /* a count or "auto", which is 0 */
+	KEY_FACTOR,  /* a number such as 1.5, as so many percent */
 	KEY_AGE,     /* a duration such as 7d: milliseconds */
 	KEY_TIME,    /* a time of day and year, or "now" or "keep": int64_t, see number.h */
 	KEY_USER,    /* a user's name or number */
 	KEY_GROUP,   /* a group's name or number */
+	KEY_ERRORS,  /* a list of words; fills nothing by itself */
 	KEY_MAPPING, /* `keys`; fills nothing by itself */
 	KEY_STEPS,   /* a list of steps; fills nothing by itself */
 };

@@ -127,3 +127,29 @@ int number_parse_mode(const char *text, uint64_t *ret_mode)
 	*ret_mode = mode;
 	return 0;
 }
+
+int number_parse_factor(const char *text, uint64_t *ret_percent)
+{
+	uint64_t whole = 0, places = 0;
+	const char *rest;
+	int err = parse_digits(text, 10, &whole, &rest);
+
+	if (!err && *rest == '.') {
+		const char *first = rest + 1;
+
+		err = parse_digits(first, 10, &places, &rest);
+		if (!err && rest - first > 2)
+			return -EINVAL;
+		if (!err && rest - first == 1)
+			places *= 10;
+	}
+	if (err)
+		return err;
+	if (*rest)
+		return -EINVAL;
+	if (__builtin_mul_overflow(whole, (uint64_t)100, &whole) ||
+	    __builtin_add_overflow(whole, places, &whole))
+		return -ERANGE;
+	*ret_percent = whole;
+	return 0;
+}

@@ -17,6 +17,7 @@
  * size:     bytes; B, K/KiB, M/MiB, G/GiB, T/TiB are powers of 1024 and kB, MB, GB, TB of 1000
  * duration: nanoseconds; the unit (ns, us, ms, s) must be given, except for 0
  * age:      milliseconds; the unit (s, m, h, d, w) must be given, except for 0
+ * factor:   percent: a number with at most two places, such as 2 or 1.25
  * mode:     octal permission bits up to 7777, with or without leading zeros
  * time:     nanoseconds since 1970: @SECONDS[.FRACTION], or YYYY-MM-DD with an optional
  *           Thh:mm[:ss[.fraction]] (or a space for the T) and Z or +hh:mm, local time without;
@@ -26,6 +27,7 @@ int number_parse_count(const char *text, uint64_t *ret_count);
 int number_parse_size(const char *text, uint64_t *ret_bytes);
 int number_parse_duration(const char *text, uint64_t *ret_duration_ns);
 int number_parse_age(const char *text, uint64_t *ret_age_ms);
+int number_parse_factor(const char *text, uint64_t *ret_percent);
 int number_parse_mode(const char *text, uint64_t *ret_mode);
 int number_parse_time(const char *text, int64_t *ret_time_ns);
 

@@ -4,8 +4,10 @@
 
 #include "job/kinds.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 const char *const *roots_of(const struct job *job, const char *one[2])
 {
@@ -35,4 +37,28 @@ const char *roots_name(const char *path, size_t *ret_length)
 
 	*ret_length = strcmp(name, ".") && strcmp(name, "..") ? strlen(name) : 0;
 	return name;
+}
+
+bool job_drop_roots(struct job *job, bool (*is_done)(void *context, const char *root),
+                    void *context)
+{
+	const char *one[2];
+	const char *const *roots;
+	/* The list is of the job's own; only its type says that nobody else may change it. */
+	const char **list = (const char **)job->walk.roots;
+	struct stat stat_;
+	size_t left = 0;
+
+	if (job->source != JOB_SOURCE_WALK)
+		return true;
+	for (roots = roots_of(job, one); *roots; roots++) {
+		if (lstat(*roots, &stat_) && errno == ENOENT && is_done(context, *roots))
+			continue;
+		if (list)
+			list[left] = *roots;
+		left++;
+	}
+	if (list && left)
+		list[left] = NULL;
+	return left;
 }

@@ -150,6 +150,9 @@ static int fill_key(struct schema *schema, cyaml_schema_field_t *field, const st
 	case KEY_TEXTS:
 		fill_sequence(field, &text_entry, 0, CYAML_UNLIMITED);
 		return 0;
+	case KEY_ERRORS:
+		fill_sequence(field, &text_entry, 1, CYAML_UNLIMITED);
+		return 0;
 	case KEY_WORDS:
 		return fill_words(schema, &field->value, CYAML_FLAGS, key->words);
 	case KEY_WORD:

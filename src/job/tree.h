@@ -77,6 +77,9 @@ struct tree_node *tree_new(void);
 int tree_put(struct tree_node *root, const char *path, const char *argument, const char *value);
 int tree_append(struct tree_node *root, const char *path, const char *argument, const char *value);
 
+/* Makes a scalar the only entry of a list in its place. -ENOMEM: it is unchanged. */
+int tree_enlist(struct tree_node *node);
+
 /* Makes sure that there is a mapping at a path, or an empty list. */
 int tree_put_mapping(struct tree_node *root, const char *path, const char *argument);
 int tree_put_list(struct tree_node *root, const char *path, const char *argument);

@@ -280,6 +280,31 @@ fail:
 	return -ENOMEM;
 }
 
+int tree_enlist(struct tree_node *node)
+{
+	struct tree_node *entry = new_node(TREE_SCALAR, NULL);
+
+	if (!entry)
+		return -ENOMEM;
+	entry->children = calloc(1, sizeof(*entry->children));
+	entry->argument = node->argument ? strdup(node->argument) : NULL;
+	entry->set = node->set ? strdup(node->set) : NULL;
+	if (!entry->children || !entry->argument != !node->argument || !entry->set != !node->set) {
+		tree_free(entry);
+		return -ENOMEM;
+	}
+	/* The room for the list of one is the node's from now on. */
+	node->children = entry->children;
+	entry->children = NULL;
+	entry->line = node->line;
+	entry->value = node->value;
+	node->value = NULL;
+	node->kind = TREE_SEQUENCE;
+	node->children[0] = entry;
+	node->count = node->capacity = 1;
+	return 0;
+}
+
 int tree_put_mapping(struct tree_node *root, const char *path, const char *argument)
 {
 	struct tree_node *node;

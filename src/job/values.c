@@ -29,6 +29,10 @@ static void format_bound(enum key_kind kind, uint64_t bound, char *buffer, size_
 	static const char units[][4] = {"", "KiB", "MiB", "GiB", "TiB"};
 	unsigned unit = 0;
 
+	if (kind == KEY_FACTOR) {
+		snprintf(buffer, length, "%g", (double)bound / 100);
+		return;
+	}
 	while (is_size(kind) && bound && bound % 1024 == 0 &&
 	       unit + 1 < sizeof(units) / sizeof(units[0])) {
 		bound /= 1024;
@@ -53,6 +57,8 @@ static int refuse_number(struct report *report, const char *path, const struct k
 		what = "a number of milliseconds, ";
 	else if (key->kind == KEY_OR_AUTO)
 		what = "auto or ";
+	else if (key->kind == KEY_FACTOR)
+		what = "a number with at most two places, ";
 	if (key->max >= INT64_MAX)
 		return report_error(report, path, "must be %s%s or more, not %s",
 		                    is_size(key->kind) ? "a size such as 64KiB or 10kB, "
@@ -102,8 +108,11 @@ static int parse_number(const struct key *key, const char *text, uint64_t *ret_v
 		*ret_value = 0;
 		return 0;
 	}
-	err = is_size(key->kind) ? number_parse_size(text, &value)
-	                         : number_parse_count(text, &value);
+	if (key->kind == KEY_FACTOR)
+		err = number_parse_factor(text, &value);
+	else
+		err = is_size(key->kind) ? number_parse_size(text, &value)
+		                         : number_parse_count(text, &value);
 	if (!err && (value < key->min || value > key->max))
 		err = -ERANGE;
 	if (!err && key->kind == KEY_PAGES && value % PAGE)
@@ -208,6 +217,7 @@ static int convert_one(struct report *report, const char *path, const struct key
 	int err;
 
 	switch (key->kind) {
+	case KEY_ERRORS:
 	case KEY_MAPPING:
 	case KEY_STEPS:
 		return 0;

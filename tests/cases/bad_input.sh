@@ -142,6 +142,11 @@ for arguments in "" frobnicate run check "run good.yaml more" "run good.yaml --p
 	ok "'iobatch $arguments' says why on stderr"
 done
 
+mkdir -p tree/directory
+exits "a simulated walk that waits for itself" 2 remove --executor=simulated tree
+holds "is told what to take" "$err" "take another executor, or types without directories"
+exits "one without directories" 0 remove --executor=simulated --types=file tree
+
 exits "a result that could not be written" 2 run good.yaml --result nowhere/result.json
 says "is refused beforehand" "$err" "iobatch: --result nowhere/result.json: No such file or directory"
 [ ! -e manifest ]

@@ -70,7 +70,7 @@ exits() {
 	code=$2
 	shift 2
 	case ${1-} in
-	check | ops | doctor | --*) ;;
+	check | ops | doctor | journal | ctl | --*) ;;
 	*)
 		if [ -n "$executor" ]; then
 			verb=$1

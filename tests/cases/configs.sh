@@ -7,7 +7,7 @@
 for job in "$configs"/*.yaml; do
 	exits "check ${job##*/}" 0 check "$job"
 done
-is "each of them has a test here" "backup.yaml clean.yaml compare.yaml copy-tree.yaml files-from.yaml fill.yaml move.yaml permissions.yaml quickstart.yaml random-read.yaml reference.yaml rename.yaml scrub.yaml stat.yaml steps.yaml verify.yaml" \
+is "each of them has a test here" "backup.yaml clean.yaml compare.yaml copy-tree.yaml durable.yaml files-from.yaml fill.yaml move.yaml permissions.yaml quickstart.yaml random-read.yaml reference.yaml rename.yaml scrub.yaml stat.yaml steps.yaml verify.yaml" \
 	"$(cd "$configs" && echo *.yaml)"
 
 mkdir -p tree/sub
@@ -27,6 +27,22 @@ diff -r --no-dereference --exclude='*.tmp' tree to >"$out"
 ok "copy-tree: the same tree"
 [ ! -e to/sub/c.tmp ]
 ok "copy-tree: without what was excluded"
+
+set -- run "$configs/durable.yaml" --set items.walk.root=tree --set processor.copy.destination=durable
+exits "durable" 0 "$@"
+diff -r --no-dereference tree durable >"$out"
+ok "durable: the same tree"
+exits "durable: a second time, without a word" 4 "$@"
+rm durable/a
+sleep 0.05
+echo a >tree/a
+exits "durable: resumed" 0 "$@" --resume --result result.json
+is "durable: what has changed is done again" "a 1" "$(cat durable/a) $(value result.json resumed changed)"
+exits "durable: what has failed" 0 "$@" --resume-failed --result result.json
+is "durable: nothing" 0 "$(value result.json total_processed)"
+exits "durable: its journal" 0 journal durable.journal
+holds "durable: three runs" "$out" "runs:      3, "
+set --
 
 exits "scrub" 0 run "$configs/scrub.yaml" --set items.walk.root=tree --result result.json
 is "scrub: all files but empty ones" 3 "$(value result.json successful)"

@@ -19,7 +19,7 @@ has_all() {
 
 verbs="copy move hash verify compare remove rename stat read write sync touch chmod chown truncate"
 
-for command in "" run check ops doctor $verbs; do
+for command in "" run check journal ops doctor ctl $verbs; do
 	# shellcheck disable=SC2086 # no word for none
 	exits "'$command --help'" 0 $command --help
 	holds "'$command --help' has examples" "$out" "Examples:"
@@ -33,6 +33,16 @@ for command in "" run check ops doctor $verbs; do
 	[ "$(awk '{ if (length($0) > longest) longest = length($0) } END { print longest }' "$err")" -le 78 ]
 	ok "'$command --help' is not wrapped in the middle of a sentence"
 done
+for command in "" copy journal; do
+	# shellcheck disable=SC2086
+	"$iobatch" $command --help >"$work/wanted"
+	# shellcheck disable=SC2086
+	exits "help $command" 0 help $command
+	cmp -s "$out" "$work/wanted"
+	ok "'help $command' is the same"
+done
+exits "help of what is no command" 2 help copi
+holds "is none" "$err" "copi is not a command; did you mean copy?"
 "$iobatch" --help >"$out"
 for verb in $verbs; do
 	grep -q "^  $verb  *[a-z]" "$out"

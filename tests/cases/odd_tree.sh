@@ -21,7 +21,7 @@ odd_tree() {
 	head -c 131072 /dev/urandom >"$1/block"
 	head -c 131073 /dev/urandom >"$1/block and one"
 	head -c 3000000 /dev/urandom >"$1/large"
-	truncate -s 256M "$1/sparse"
+	truncate -s 8M "$1/sparse"
 	printf end >>"$1/sparse"
 	ln -s large "$1/link"
 	ln -s nowhere "$1/dangling"

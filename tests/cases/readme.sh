@@ -25,6 +25,19 @@ block() {
 		inside { print }' "$readme"
 }
 
+# The runs that are shown: of jobs by these names. First, since commands speak of what they leave.
+printf 'photos/b.jpg\n/etc/missing\nphotos/2025/d e.jpg\n' >names
+printf 'job: names\nitems: {list: {file: names}}\nprocessor: {hash: {manifest: sums}}\noptions: {retries: 2}\n' >names.yaml
+printf 'job: scan\nitems: {walk: {root: photos}}\nprocessor: {read: {}}\n' >scan.yaml
+awk '/^```/ { plain = $0 == "```" && !inside; inside = !inside; next } plain && sub(/^\$ /, "")' "$readme" >lines
+[ -s lines ]
+ok "runs are shown"
+while IFS= read -r line <&3; do
+	sh -c "$line" >"$out" 2>"$err"
+	[ $? -le 1 ]
+	ok "$line"
+done 3<lines
+
 blocks=$(grep -c '^```sh$' "$readme")
 [ "$blocks" -ge 3 ]
 ok "there are commands beside the two"
@@ -56,18 +69,6 @@ while [ $i -le "$blocks" ]; do
 	i=$((i + 1))
 done
 
-# The runs that are shown: of jobs by these names.
-printf 'photos/b.jpg\n/etc/missing\nphotos/2025/d e.jpg\n' >names
-printf 'job: names\nitems: {list: {file: names}}\nprocessor: {hash: {manifest: sums}}\noptions: {retries: 2}\n' >names.yaml
-printf 'job: scan\nitems: {walk: {root: photos}}\nprocessor: {read: {}}\n' >scan.yaml
-awk '/^```/ { plain = $0 == "```" && !inside; inside = !inside; next } plain && sub(/^\$ /, "")' "$readme" >lines
-[ -s lines ]
-ok "runs are shown"
-while IFS= read -r line <&3; do
-	sh -c "$line" >"$out" 2>"$err"
-	[ $? -le 1 ]
-	ok "$line"
-done 3<lines
 block json 1 >shown.json
 members() {
 	sed -n 's/^  "\([a-z_]*\)":.*/\1/p' "$1"

@@ -33,7 +33,7 @@ static void a_wide_line_holds_everything(void **state)
 
 	(void)state;
 	bar_sample(&rates, &progress);
-	bar_render(line, 200, &progress, &rates);
+	bar_render(line, 200, &progress, &rates, NULL);
 	assert_string_equal(line, "[##########..........]   50%  500/1000  100/s  1.0 MiB/s  "
 	                          "ETA 5.00 s  3 failed");
 }
@@ -46,13 +46,29 @@ static void what_is_stuck_now_is_said_beside_what_failed(void **state)
 
 	(void)state;
 	progress.stuck = 2;
-	bar_render(line, 200, &progress, &rates);
+	bar_render(line, 200, &progress, &rates, NULL);
 	assert_string_equal(line, "[##########..........]   50%  500/1000  3 failed  2 stuck");
 	/* Less of use than what failed, more than anything else. */
-	bar_render(line, 27, &progress, &rates);
+	bar_render(line, 27, &progress, &rates, NULL);
 	assert_string_equal(line, "500/1000  3 failed  2 stuck");
-	bar_render(line, 26, &progress, &rates);
+	bar_render(line, 26, &progress, &rates, NULL);
 	assert_string_equal(line, " 50%  500/1000  3 failed");
+}
+
+static void a_run_that_does_not_go_on_has_a_word_and_no_time_left(void **state)
+{
+	struct iobatch_progress progress = half_way();
+	struct bar_rates rates = {.sampled = false};
+	char line[BAR_COLUMNS_MAX + 1];
+
+	(void)state;
+	bar_sample(&rates, &progress);
+	bar_render(line, 200, &progress, &rates, "paused");
+	assert_string_equal(line, "[##########..........]   50%  500/1000  100/s  1.0 MiB/s  "
+	                          "paused  3 failed");
+	progress.total_is_final = false;
+	bar_render(line, 200, &progress, &rates, "paused");
+	assert_string_equal(line, "500 done, 500 or more left  100/s  1.0 MiB/s  paused  3 failed");
 }
 
 static void a_line_is_never_wider_than_the_terminal(void **state)
@@ -73,7 +89,7 @@ static void a_line_is_never_wider_than_the_terminal(void **state)
 			size_t length;
 
 			progress.total_is_final = final;
-			length = bar_render(line, columns, &progress, &rates);
+			length = bar_render(line, columns, &progress, &rates, NULL);
 			assert_int_equal(length, strlen(line));
 			assert_in_range(length, 0, columns);
 		}
@@ -88,13 +104,13 @@ static void the_least_useful_is_left_out_first(void **state)
 
 	(void)state;
 	bar_sample(&rates, &progress);
-	bar_render(line, 60, &progress, &rates);
+	bar_render(line, 60, &progress, &rates, NULL);
 	assert_string_equal(line, " 50%  500/1000  100/s  1.0 MiB/s  ETA 5.00 s  3 failed");
-	bar_render(line, 20, &progress, &rates);
+	bar_render(line, 20, &progress, &rates, NULL);
 	assert_string_equal(line, "500/1000  3 failed");
-	bar_render(line, 8, &progress, &rates);
+	bar_render(line, 8, &progress, &rates, NULL);
 	assert_string_equal(line, "500/1000");
-	bar_render(line, 3, &progress, &rates);
+	bar_render(line, 3, &progress, &rates, NULL);
 	assert_int_equal(strlen(line), 0);
 }
 
@@ -107,7 +123,7 @@ static void a_total_that_may_grow_is_not_divided_by(void **state)
 	(void)state;
 	progress.total_is_final = false;
 	bar_sample(&rates, &progress);
-	bar_render(line, 200, &progress, &rates);
+	bar_render(line, 200, &progress, &rates, NULL);
 	assert_string_equal(line, "500 done, 500 or more left  100/s  1.0 MiB/s  3 failed");
 }
 
@@ -122,14 +138,14 @@ static void a_hundred_percent_is_said_when_all_is_done(void **state)
 	progress.bytes = 0;
 	progress.processed = 99999;
 	progress.pending = 1;
-	bar_render(line, 200, &progress, &rates);
+	bar_render(line, 200, &progress, &rates, NULL);
 	assert_string_equal(line, "[###################.]   99%  99999/100000");
 	progress.processed = 100000;
 	progress.pending = 0;
-	bar_render(line, 200, &progress, &rates);
+	bar_render(line, 200, &progress, &rates, NULL);
 	assert_string_equal(line, "[####################]  100%  100000/100000");
 	progress.processed = 0;
-	bar_render(line, 200, &progress, &rates);
+	bar_render(line, 200, &progress, &rates, NULL);
 	assert_string_equal(line, "[####################]  100%  0/0");
 }
 
@@ -182,6 +198,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_wide_line_holds_everything),
 		cmocka_unit_test(what_is_stuck_now_is_said_beside_what_failed),
+		cmocka_unit_test(a_run_that_does_not_go_on_has_a_word_and_no_time_left),
 		cmocka_unit_test(a_line_is_never_wider_than_the_terminal),
 		cmocka_unit_test(the_least_useful_is_left_out_first),
 		cmocka_unit_test(a_total_that_may_grow_is_not_divided_by),

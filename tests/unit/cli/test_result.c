@@ -16,6 +16,7 @@
 #include <jansson.h>
 
 #include "cli/result.h"
+#include "journal/resume.h"
 
 static char directory[] = "/tmp/iobatch-test.XXXXXX";
 
@@ -123,6 +124,49 @@ static void counts_and_failures_are_written(void **state)
 	assert_string_equal(text_at(json_array_get(list, 1), "item"), "/a\\x0ab\\xff");
 	assert_string_equal(text_at(json_array_get(list, 1), "item_base64"), "L2EKYv8=");
 	assert_true(json_is_null(json_object_get(json_array_get(list, 1), "op")));
+	json_decref(root);
+}
+
+static void failures_are_grouped_and_the_end_is_said(void **state)
+{
+	struct iobatch_file file = named("/gone");
+	struct iobatch_outcome failed = {.index = 7, .object = &file, .error = -ENOENT};
+	struct iobatch_error_group groups[] = {
+		{.error = -ENOENT,
+	         .opcode = IOBATCH_OP_OPENAT,
+	         .error_name = "ENOENT",
+	         .message = "No such file or directory",
+	         .count = 2,
+	         .first = {7, 9}},
+		{.error = 0, .opcode = -1, .count = 5, .first = {1, 2, 3}},
+	};
+	struct iobatch_result result = {.failed = 7,
+	                                .failed_items = &failed,
+	                                .failed_items_count = 1,
+	                                .end = IOBATCH_END_HALTED,
+	                                .errors = groups,
+	                                .errors_count = 2};
+	struct resume_counts counts = {
+		.done = 10, .others = 11, .changed = 12, .failed = 13, .resolved = 14};
+	struct result_report report = {.job = "j", .result = &result, .resumed = &counts};
+	json_t *root = write_and_load(&report), *list = json_object_get(root, "errors");
+	json_t *group = json_array_get(list, 0), *first = json_object_get(group, "first");
+
+	(void)state;
+	assert_int_equal(json_array_size(list), 2);
+	assert_string_equal(text_at(group, "error"), "ENOENT");
+	assert_string_equal(text_at(group, "op"), "openat");
+	assert_int_equal(count_at(group, "count"), 2);
+	assert_int_equal(json_array_size(first), 2);
+	assert_string_equal(text_at(json_array_get(first, 0), "item"), "/gone");
+	assert_int_equal(count_at(json_array_get(first, 1), "index"), 9);
+	assert_null(json_object_get(json_array_get(first, 1), "item"));
+	group = json_array_get(list, 1);
+	assert_true(json_is_null(json_object_get(group, "error")));
+	assert_int_equal(json_array_size(json_object_get(group, "first")), 3);
+	assert_string_equal(text_at(root, "end"), "halted");
+	assert_int_equal(count_at(json_object_get(root, "resumed"), "done"), 10);
+	assert_int_equal(count_at(json_object_get(root, "resumed"), "found_done"), 14);
 	json_decref(root);
 }
 
@@ -301,6 +345,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts_and_failures_are_written),
 		cmocka_unit_test(what_was_skipped_is_written_with_its_reason),
+		cmocka_unit_test(failures_are_grouped_and_the_end_is_said),
 		cmocka_unit_test(what_is_stuck_and_how_late_it_was_is_written),
 		cmocka_unit_test(successful_items_are_listed_when_asked_for),
 		cmocka_unit_test(names_of_bytes_do_not_break_the_document),

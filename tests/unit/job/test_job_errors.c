@@ -77,7 +77,9 @@ static void unknown_keys_are_refused(void **state)
 	         "job.yaml:5: processor.steps.1.raed: unknown key; did you mean read?"},
 		{WALK NOP, "options.xyzzy=1",
 	         "--set options.xyzzy: unknown key; allowed here: batch_size, max_concurrent, "
-	         "delay_ms, timeout_ms, guards, max_stuck, stuck_grace_ms, retries, backoff_ms, "
+	         "delay_ms, timeout_ms, guards, max_stuck, stuck_grace_ms, retries, retry_on, "
+	         "backoff_ms, backoff, backoff_factor, backoff_max_ms, backoff_jitter, seed, "
+	         "retry_budget, halt, on_full, max_concurrent_max, items_per_s, journal, "
 	         "memory_limit, rings, executor, threads, path_ops_max, register_buffers, "
 	         "simulation"},
 	};

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* What libFuzzer, or corpus.c in its place, calls. */
+#ifndef FUZZ_H
+#define FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#endif
