@@ -69,11 +69,11 @@ for op in $ops; do
 	holds "$op: with its error" "$err" "Disk quota exceeded"
 
 	scene $op
-	fault m add "$op $pattern delay 300 times 1"
+	fault m add "$op $pattern delay 100 times 1"
 	before=$(date +%s%N)
 	$command >"$out" 2>"$err"
 	ok "$op: succeeds when it is delayed"
-	[ $(($(date +%s%N) - before)) -ge 300000000 ]
+	[ $(($(date +%s%N) - before)) -ge 100000000 ]
 	ok "$op: and takes its time"
 
 	scene $op
@@ -89,16 +89,16 @@ for op in $ops; do
 	scene $op
 	fault m reset
 	fault m add "$op $pattern hang times 1"
-	timeout -s TERM 0.2 $command >"$out" 2>"$err"
+	timeout -s TERM 0.1 $command >"$out" 2>"$err"
 	is "$op: hangs, and a signal ends it" 124 $?
 	is "$op: which is counted" 1 "$(fault_count m interrupted)"
 
 	scene $op
 	fault m add "$op $pattern hang-ignore times 1"
-	timeout -s TERM 0.2 $command >"$out" 2>"$err" &
+	timeout -s TERM 0.1 $command >"$out" 2>"$err" &
 	pid=$!
 	fault_wait m hung 1
-	sleep 0.4
+	sleep 0.2
 	! ended $pid && fault_count_is m hung 1
 	ok "$op: or ignores the signal"
 	fault m release

@@ -165,9 +165,18 @@ static void cancel(struct io_uring *ring)
 	scene_must(io_uring_submit(ring) == 1, "submit");
 }
 
+/* How long is waited for an end: what need not come is only told when it comes soon. */
+static unsigned patience(bool ignores, bool need_not_end)
+{
+	return ignores ? SCENE_NOTHING_MS : need_not_end ? 3 * SCENE_NOTHING_MS : SCENE_SOON_MS;
+}
+
 static void cancelled(struct io_uring *ring, enum what what, bool ignores)
 {
 	int fd = whats[what].needs_file ? (scene_make("x"), open_for(what)) : -1;
+	/* Reads and writes may have no worker that could be interrupted: see the comment printed.
+	 */
+	bool need_not_end = what == READ || what == READ_DIRECT || what == WRITE;
 	const char *manner = ignores ? "ignoring" : "listening";
 	struct scene_answer answers[3] = {{0}};
 	double start;
@@ -178,16 +187,14 @@ static void cancelled(struct io_uring *ring, enum what what, bool ignores)
 	scene_ok(scene_wait_hung(1, SCENE_SOON_MS), "%s: hangs", whats[what].name);
 	start = scene_now_ms();
 	cancel(ring);
-	scene_reap(ring, answers, start, ignores ? SCENE_NOTHING_MS : SCENE_SOON_MS, true);
+	scene_reap(ring, answers, start, patience(ignores, need_not_end), true);
 	finish(ring, answers, start, what, what == CLOSE ? -1 : fd);
 	printf("# async cancel, %s %s: op %s; cancel %s\n", whats[what].name, manner,
 	       scene_words(&answers[SCENE_OP_ID]), scene_words(&answers[SCENE_OTHER_ID]));
 	scene_ok(answers[SCENE_OTHER_ID].early, "%s: a cancel answers at once", whats[what].name);
 	if (ignores)
 		scene_ok(!answers[SCENE_OP_ID].early, "%s: what ignores goes on", whats[what].name);
-	/* Reads and writes may have no worker that could be interrupted: see the comment printed.
-	 */
-	else if (what != READ && what != READ_DIRECT && what != WRITE)
+	else if (!need_not_end)
 		scene_ok(answers[SCENE_OP_ID].early && (answers[SCENE_OP_ID].res == -EINTR ||
 		                                        answers[SCENE_OP_ID].res == -ECANCELED),
 		         "%s: what listens ends by a cancel", whats[what].name);
@@ -256,6 +263,8 @@ static void signalled(enum what what, bool ignores)
 {
 	int fd = whats[what].needs_file ? (scene_make("x"), open_for(what)) : -1;
 	struct caller caller = {.what = what, .fd = fd};
+	/* With a page cache, a read waits for others that read for it, and is not interrupted. */
+	bool need_not_end = what == READ || what == READ_DIRECT;
 	pthread_t thread;
 	double start, ms;
 	bool ended;
@@ -265,7 +274,7 @@ static void signalled(enum what what, bool ignores)
 	scene_ok(scene_wait_hung(1, SCENE_SOON_MS), "%s by a thread: hangs", whats[what].name);
 	start = scene_now_ms();
 	pthread_kill(thread, SIGUSR1);
-	ended = scene_joined(thread, ignores ? SCENE_NOTHING_MS : SCENE_SOON_MS);
+	ended = scene_joined(thread, patience(ignores, need_not_end));
 	ms = scene_now_ms() - start;
 	scene_release();
 	if (!ended)
@@ -274,8 +283,7 @@ static void signalled(enum what what, bool ignores)
 	       ignores ? "ignoring" : "listening",
 	       caller.error ? strerrorname_np(caller.error) : "0",
 	       ended ? "at once" : "only when released", ms);
-	/* With a page cache, a read waits for others that read for it, and is not interrupted. */
-	if (ignores || (what != READ && what != READ_DIRECT))
+	if (ignores || !need_not_end)
 		scene_ok(ended != ignores, "%s by a thread: a signal %s", whats[what].name,
 		         ignores ? "does not end what ignores it" : "ends it");
 	if (fd >= 0 && what != CLOSE)

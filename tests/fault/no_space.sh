@@ -34,7 +34,7 @@ account() {
 
 # all_failed_with ERRNO
 all_failed_with() {
-	is "each has failed with $1, or is a directory with such in it" "$(value result.json failed_count)" \
+	is "each has failed with $1, or is a directory with such in it" "$(grep -c '"error": "' result.json)" \
 		"$(grep -c "\"error\": \"\($1\|ENOTEMPTY\)\"" result.json)"
 }
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +159,12 @@ void park_submit(struct call *call)
 		break;
 	case FAULT_ERROR:
 		finish(call, (int)call->value);
+		break;
+	case FAULT_KILL:
+		/* The thread that asks stands for its process, which is not to see the answer. */
+		if (fuse_req_ctx(call->req)->pid > 0)
+			kill(fuse_req_ctx(call->req)->pid, SIGKILL);
+		finish(call, EIO);
 		break;
 	default:
 		finish(call, 0);

@@ -10,7 +10,7 @@
 /* Long enough for what comes at all to come, on a machine that is busy. */
 #define SCENE_SOON_MS 5000
 /* Long enough to say that nothing comes. */
-#define SCENE_NOTHING_MS 300
+#define SCENE_NOTHING_MS 150
 
 /* Where the facts are looked at: a faultfs, and a directory on a file system that is well. */
 extern struct scene {

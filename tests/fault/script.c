@@ -38,6 +38,7 @@ static const struct {
 	{"error", FAULT_ERROR, true},
 	{"short", FAULT_SHORT, true},
 	{"flip", FAULT_FLIP, true},
+	{"kill", FAULT_KILL, false},
 };
 
 const char *fault_op_name(enum fault_op op)
@@ -166,6 +167,9 @@ static bool matches(const struct fault_rule *rule, enum fault_op op, const char 
 	const char *slash = strrchr(path, '/');
 
 	if (!rule->any_op && rule->op != op)
+		return false;
+	/* Nobody asks for a release: the kernel tells of it, and does not say for whom. */
+	if (rule->action == FAULT_KILL && op == FAULT_RELEASE)
 		return false;
 	if (slash && !strchr(rule->pattern, '/'))
 		path = slash + 1;

@@ -42,6 +42,7 @@ enum fault_action {
 	FAULT_HANG_IGNORE, /* carried out when released */
 	FAULT_ERROR,       /* fails with errno `value` */
 	FAULT_SHORT,       /* a read or write moves `value` bytes at the most */
+	FAULT_KILL,        /* fails, and whoever has asked for it is killed before it is told */
 	FAULT_FLIP, /* a read or write has the lowest bit of byte `value` of the file flipped */
 };
 

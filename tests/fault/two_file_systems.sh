@@ -48,7 +48,8 @@ YAML
 		all_removed
 		ok "$what, a deadline: in effect"
 		is "$what, a deadline: all that hang have failed" $count "$(value result.json failed_count)"
-		is "$what, a deadline: by it" $count "$(grep -c '"error": "ETIME"' result.json)"
+		is "$what, a deadline: by it" "$count ETIME" \
+			"$(value result.json errors 0 count) $(value result.json errors 0 error)"
 		echo "# $what: stuck $(value result.json stuck), lateness max_ms $(value result.json lateness max_ms)"
 		fault_let_go m
 		ok "$what, a deadline: all is let go of"
