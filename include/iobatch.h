@@ -1787,7 +1787,9 @@ int iobatch_stat_new(const struct iobatch_stat_options *options,
  * temporary name in its directory and renamed when whole; what it replaces must be a regular file
  * or a symbolic link. So much of a block device, or of one that a link leads to, is overwritten in
  * place when `existing` is replace and it is not in use. The manifest is as that of a hash, of what
- * was written.
+ * was written, and with one the notes of items are: a file of which its note is known
+ * (iobatch_file_know()) is not written again. The item's index is its place in the source, with
+ * what iobatch_source_filter() has left out.
  *
  * Errors of its own: EREFUSED (what is there may not be replaced). Reason to skip: EEXISTING
  * (`existing`).
