@@ -61,6 +61,12 @@ static inline struct iobatch_op file_at(const struct iobatch_file *object, struc
 	return op;
 }
 
+/* What an earlier run has found out about the file: object->known_length bytes. */
+static inline const char *file_note(const struct iobatch_file *object)
+{
+	return object->path + object->path_length + 1 + object->extra_length;
+}
+
 /* The item's place in its source, the same however much of that a run that is resumed leaves out. */
 static inline uint64_t file_number(const struct iobatch_item *item)
 {

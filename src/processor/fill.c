@@ -123,12 +123,11 @@ static bool is_known(const struct fill_processor *fill, const struct iobatch_ite
 {
 	const struct iobatch_file *object = file_object(item);
 	struct fill_state *state = item->state;
-	const char *note;
 
 	if (!fill->manifest || !object || object->known_length == 0)
 		return false;
-	note = object->path + object->path_length + 1 + object->extra_length;
-	return digest_read_note(fill->algorithm, note, object->known_length, state->hashing.value);
+	return digest_read_note(fill->algorithm, file_note(object), object->known_length,
+	                        state->hashing.value);
 }
 
 static int make_temporary(struct fill_processor *fill, struct iobatch_item *item,

@@ -96,13 +96,11 @@ static bool is_known(const struct hash_processor *hash, const struct iobatch_ite
 {
 	const struct iobatch_file *object = file_object(item);
 	struct hash_state *state = item->state;
-	const char *note;
 
 	if (!object || object->known_length == 0)
 		return false;
-	note = object->path + object->path_length + 1 + object->extra_length;
-	state->hashing.done = digest_read_note(algorithm_of(hash, item), note, object->known_length,
-	                                       state->hashing.value);
+	state->hashing.done = digest_read_note(algorithm_of(hash, item), file_note(object),
+	                                       object->known_length, state->hashing.value);
 	return state->hashing.done;
 }
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hashing.h"
 #include "op/op.h"
 #include "processor/digest.h"
 
@@ -22,50 +23,6 @@ static const char *const odd_names[] = {
 	"empty",     "-dash",    "a b",    " lead", "trail ",    "back\\slash", "\\\\", "cr\r",
 	"new\nline", "\xff\xfe", "p) = x", "*star", "tab\there", "(",           "-",    NULL,
 };
-
-static struct iobatch_processor *hash_new(unsigned algorithm, const char *manifest, uint32_t depth)
-{
-	struct iobatch_hash_options options = IOBATCH_HASH_OPTIONS_INIT;
-	struct iobatch_processor *processor;
-
-	options.algorithm = algorithm;
-	options.manifest = manifest;
-	options.block_size = BLOCK;
-	options.depth = depth;
-	assert_int_equal(iobatch_hash_new(&options, &processor), 0);
-	return processor;
-}
-
-static void pattern_line(unsigned algorithm, const char *name, uint64_t size, char *ret_line)
-{
-	const struct digest_algorithm *row = digest_algorithm(algorithm);
-	uint8_t value[DIGEST_SIZE_MAX];
-	struct digest *digest;
-	char *data = malloc(size + 1);
-
-	assert_non_null(data);
-	pattern_fill(data, 0, size);
-	assert_int_equal(digest_new(row, &digest), 0);
-	assert_int_equal(digest_start(digest), 0);
-	assert_int_equal(digest_update(digest, data, size), 0);
-	assert_int_equal(digest_finish(digest, value), 0);
-	ret_line[digest_line(row, value, name, ret_line)] = '\0';
-	digest_free(digest);
-	free(data);
-}
-
-static void assert_manifest(const char *name, const char *expected)
-{
-	char content[8192];
-	FILE *file = fopen(name, "r");
-	size_t length;
-
-	assert_non_null(file);
-	length = fread(content, 1, sizeof(content) - 1, file);
-	content[length] = '\0';
-	fclose(file);
-	assert_string_equal(content, expected);
-}
 
 static void bad_options_are_refused_before_anything_is_touched(void **state)
 {
@@ -109,16 +66,17 @@ static void blocks_that_come_in_any_order_give_the_digest_of_the_file(void **sta
 		struct iobatch_processor *processor;
 		char expected[1024];
 
-		processor = hash_new(algorithm, "simulated", 1 + seed % 9);
+		processor = hashing_new(algorithm, "simulated", 1 + seed % 9);
 		options.simulation = &simulation;
 		files_run(processor, &options, DT_REG, (const char *const[]){"a", "b", NULL},
 		          &result);
 		assert_int_equal(result.successful, 2);
 		iobatch_result_deinit(&result);
 		iobatch_processor_free(processor);
-		pattern_line(algorithm, "a", simulation.file_size, expected);
-		pattern_line(algorithm, "b", simulation.file_size, expected + strlen(expected));
-		assert_manifest("simulated", expected);
+		hashing_pattern_line(algorithm, "a", simulation.file_size, expected);
+		hashing_pattern_line(algorithm, "b", simulation.file_size,
+		                     expected + strlen(expected));
+		hashing_assert_manifest("simulated", expected);
 	}
 }
 
@@ -135,7 +93,7 @@ static void failed_attempts_are_forgotten_by_the_next(void **state)
 		struct iobatch_processor *processor;
 		char expected[512];
 
-		processor = hash_new(IOBATCH_HASH_SHA256, "retried", 4);
+		processor = hashing_new(IOBATCH_HASH_SHA256, "retried", 4);
 		options.simulation = &simulation;
 		options.retries = 1000;
 		files_run(processor, &options, DT_REG, (const char *const[]){"a", NULL}, &result);
@@ -143,8 +101,8 @@ static void failed_attempts_are_forgotten_by_the_next(void **state)
 		assert_int_equal(result.bytes, 10 * BLOCK + 1);
 		iobatch_result_deinit(&result);
 		iobatch_processor_free(processor);
-		pattern_line(IOBATCH_HASH_SHA256, "a", simulation.file_size, expected);
-		assert_manifest("retried", expected);
+		hashing_pattern_line(IOBATCH_HASH_SHA256, "a", simulation.file_size, expected);
+		hashing_assert_manifest("retried", expected);
 	}
 }
 
@@ -161,13 +119,14 @@ static void real_files_of_every_size_agree_with_every_algorithm(void **state)
 	for (unsigned algorithm = 0; algorithm < IOBATCH_HASH_COUNT; algorithm++) {
 		expected[0] = '\0';
 		for (unsigned i = 0; names[i]; i++)
-			pattern_line(algorithm, names[i], sizes[i], expected + strlen(expected));
+			hashing_pattern_line(algorithm, names[i], sizes[i],
+			                     expected + strlen(expected));
 		for (unsigned i = 0; i < 4; i++) {
 			struct iobatch_options options = files_options(state);
 			struct iobatch_result result = IOBATCH_RESULT_INIT;
 			struct iobatch_processor *processor;
 
-			processor = hash_new(algorithm, "real", 3);
+			processor = hashing_new(algorithm, "real", 3);
 			options.batch_size = 2;
 			options.rings = 1 + i / 2;
 			options.memory_limit = limits[i % 2];
@@ -175,7 +134,7 @@ static void real_files_of_every_size_agree_with_every_algorithm(void **state)
 			assert_int_equal(result.successful, 8);
 			iobatch_result_deinit(&result);
 			iobatch_processor_free(processor);
-			assert_manifest("real", expected);
+			hashing_assert_manifest("real", expected);
 		}
 	}
 }
@@ -184,7 +143,7 @@ static void failed_items_are_not_in_the_manifest(void **state)
 {
 	struct iobatch_options options = files_options(state);
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
-	struct iobatch_processor *processor = hash_new(IOBATCH_HASH_CRC32C, "partly", 1);
+	struct iobatch_processor *processor = hashing_new(IOBATCH_HASH_CRC32C, "partly", 1);
 	char expected[1024];
 
 	file_make("first", 5);
@@ -194,9 +153,9 @@ static void failed_items_are_not_in_the_manifest(void **state)
 	assert_int_equal(result.successful, 2);
 	iobatch_result_deinit(&result);
 	iobatch_processor_free(processor);
-	pattern_line(IOBATCH_HASH_CRC32C, "first", 5, expected);
-	pattern_line(IOBATCH_HASH_CRC32C, "third", 6, expected + strlen(expected));
-	assert_manifest("partly", expected);
+	hashing_pattern_line(IOBATCH_HASH_CRC32C, "first", 5, expected);
+	hashing_pattern_line(IOBATCH_HASH_CRC32C, "third", 6, expected + strlen(expected));
+	hashing_assert_manifest("partly", expected);
 }
 
 static void a_manifest_that_cannot_be_written_fails_the_run(void **state)
@@ -204,7 +163,7 @@ static void a_manifest_that_cannot_be_written_fails_the_run(void **state)
 	struct iobatch_options options = files_options(state);
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
 	struct iobatch_simulation simulation = {.file_size = 1};
-	struct iobatch_processor *processor = hash_new(IOBATCH_HASH_CRC32C, "/dev/full", 1);
+	struct iobatch_processor *processor = hashing_new(IOBATCH_HASH_CRC32C, "/dev/full", 1);
 	static struct iobatch_file file = {.fd = -1, .type = DT_REG, .path = "a", .path_length = 1};
 	struct iobatch_items items = iobatch_items_array(&file, 1, sizeof(file));
 
@@ -232,7 +191,7 @@ static void a_run_that_fails_leaves_no_manifest(void **state)
 	struct iobatch_options options = files_options(state);
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
 	struct iobatch_simulation simulation = {.file_size = 1};
-	struct iobatch_processor *processor = hash_new(IOBATCH_HASH_CRC32C, "half", 1);
+	struct iobatch_processor *processor = hashing_new(IOBATCH_HASH_CRC32C, "half", 1);
 	unsigned given = 0;
 	struct iobatch_items items =
 		iobatch_items_stream(next_of_three, &given, sizeof(struct iobatch_file));
@@ -251,7 +210,7 @@ static void a_range_cannot_stand_in_a_manifest(void **state)
 	struct iobatch_options options = files_options(state);
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
 	struct iobatch_simulation simulation = {.file_size = 100};
-	struct iobatch_processor *processor = hash_new(IOBATCH_HASH_CRC32C, "ranges", 1);
+	struct iobatch_processor *processor = hashing_new(IOBATCH_HASH_CRC32C, "ranges", 1);
 	static struct iobatch_file file = {.fd = -1, .type = DT_REG, .length = 10};
 	struct iobatch_items items = iobatch_items_array(&file, 1, sizeof(file));
 
@@ -267,7 +226,7 @@ static void check_with(const struct iobatch_options *options, unsigned algorithm
                        const char *command, const char *const *names)
 {
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
-	struct iobatch_processor *processor = hash_new(algorithm, "manifest", 2);
+	struct iobatch_processor *processor = hashing_new(algorithm, "manifest", 2);
 	char line[256];
 
 	for (unsigned i = 0; names[i]; i++)
@@ -337,7 +296,7 @@ static void files_of_a_deep_tree_are_hashed_from_their_directories(void **state)
 	close(here);
 	walk.root = name;
 	assert_int_equal(iobatch_source_walk(&walk, &source), 0);
-	processor = hash_new(IOBATCH_HASH_CRC32C, "deep", 2);
+	processor = hashing_new(IOBATCH_HASH_CRC32C, "deep", 2);
 	items = iobatch_source_items(source);
 	assert_int_equal(iobatch_run(&items, processor, &options, &result), 0);
 	assert_int_equal(result.successful, DEPTH);
@@ -361,7 +320,7 @@ static void a_root_that_is_a_link_is_hashed_where_it_leads(void **state)
 	struct iobatch_options options = files_options(state);
 	struct iobatch_walk_options walk = IOBATCH_WALK_OPTIONS_INIT;
 	struct iobatch_result result = IOBATCH_RESULT_INIT;
-	struct iobatch_processor *processor = hash_new(IOBATCH_HASH_CRC32C, "linked", 2);
+	struct iobatch_processor *processor = hashing_new(IOBATCH_HASH_CRC32C, "linked", 2);
 	struct iobatch_source *source;
 	struct iobatch_items items;
 	char expected[256];
@@ -377,8 +336,8 @@ static void a_root_that_is_a_link_is_hashed_where_it_leads(void **state)
 	iobatch_result_deinit(&result);
 	iobatch_processor_free(processor);
 	iobatch_source_free(source);
-	pattern_line(IOBATCH_HASH_CRC32C, "link", 5 * BLOCK, expected);
-	assert_manifest("linked", expected);
+	hashing_pattern_line(IOBATCH_HASH_CRC32C, "link", 5 * BLOCK, expected);
+	hashing_assert_manifest("linked", expected);
 }
 
 int main(void)

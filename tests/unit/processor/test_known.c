@@ -13,51 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hashing.h"
 #include "processor/digest.h"
-
-static struct iobatch_processor *hash_new(unsigned algorithm, const char *manifest, uint32_t depth)
-{
-	struct iobatch_hash_options options = IOBATCH_HASH_OPTIONS_INIT;
-	struct iobatch_processor *processor;
-
-	options.algorithm = algorithm;
-	options.manifest = manifest;
-	options.block_size = BLOCK;
-	options.depth = depth;
-	assert_int_equal(iobatch_hash_new(&options, &processor), 0);
-	return processor;
-}
-
-static void pattern_line(unsigned algorithm, const char *name, uint64_t size, char *ret_line)
-{
-	const struct digest_algorithm *row = digest_algorithm(algorithm);
-	uint8_t value[DIGEST_SIZE_MAX];
-	struct digest *digest;
-	char *data = malloc(size + 1);
-
-	assert_non_null(data);
-	pattern_fill(data, 0, size);
-	assert_int_equal(digest_new(row, &digest), 0);
-	assert_int_equal(digest_start(digest), 0);
-	assert_int_equal(digest_update(digest, data, size), 0);
-	assert_int_equal(digest_finish(digest, value), 0);
-	ret_line[digest_line(row, value, name, ret_line)] = '\0';
-	digest_free(digest);
-	free(data);
-}
-
-static void assert_manifest(const char *name, const char *expected)
-{
-	char content[8192];
-	FILE *file = fopen(name, "r");
-	size_t length;
-
-	assert_non_null(file);
-	length = fread(content, 1, sizeof(content) - 1, file);
-	content[length] = '\0';
-	fclose(file);
-	assert_string_equal(content, expected);
-}
 
 static char noted[8][IOBATCH_NOTE_MAX + 1];
 
@@ -85,7 +42,7 @@ static void run_known(const struct iobatch_options *given, unsigned algorithm,
                       struct iobatch_file *files, unsigned count, struct iobatch_result *result)
 {
 	struct iobatch_options options = *given;
-	struct iobatch_processor *processor = hash_new(algorithm, "known", 2);
+	struct iobatch_processor *processor = hashing_new(algorithm, "known", 2);
 	struct iobatch_items items = iobatch_items_array(files, count, sizeof(*files));
 
 	options.on_settled = take_note;
@@ -122,10 +79,11 @@ static void what_an_earlier_run_has_noted_is_not_read_again(void **state)
 		iobatch_result_deinit(&result);
 		assert_string_equal(noted[0], first);
 		assert_string_equal(noted[2], first);
-		pattern_line(algorithm, "gone", 20 * BLOCK + 1, expected);
-		pattern_line(algorithm, "other", 5, expected + strlen(expected));
-		pattern_line(algorithm, "gone too", 20 * BLOCK + 1, expected + strlen(expected));
-		assert_manifest("known", expected);
+		hashing_pattern_line(algorithm, "gone", 20 * BLOCK + 1, expected);
+		hashing_pattern_line(algorithm, "other", 5, expected + strlen(expected));
+		hashing_pattern_line(algorithm, "gone too", 20 * BLOCK + 1,
+		                     expected + strlen(expected));
+		hashing_assert_manifest("known", expected);
 	}
 }
 
@@ -139,7 +97,7 @@ static void what_is_no_digest_of_that_algorithm_is_read(void **state)
 	char expected[256];
 
 	file_make("file", 3 * BLOCK);
-	pattern_line(IOBATCH_HASH_CRC32C, "file", 3 * BLOCK, expected);
+	hashing_pattern_line(IOBATCH_HASH_CRC32C, "file", 3 * BLOCK, expected);
 	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		struct iobatch_result result = IOBATCH_RESULT_INIT;
 
@@ -147,7 +105,7 @@ static void what_is_no_digest_of_that_algorithm_is_read(void **state)
 		run_known(&options, IOBATCH_HASH_CRC32C, &file, 1, &result);
 		assert_int_equal(result.bytes, 3 * BLOCK);
 		iobatch_result_deinit(&result);
-		assert_manifest("known", expected);
+		hashing_assert_manifest("known", expected);
 		assert_string_not_equal(noted[0], wrong[i]);
 	}
 }
@@ -171,7 +129,7 @@ static void what_has_no_digest_has_no_note(void **state)
 	iobatch_result_deinit(&result);
 	for (unsigned i = 0; i < 3; i++)
 		assert_string_equal(noted[i], "");
-	assert_manifest("known", "");
+	hashing_assert_manifest("known", "");
 }
 
 /* ------------------------------------------------------------- verify -- */
@@ -208,11 +166,11 @@ static void a_line_whose_digest_is_known_is_compared_and_not_read(void **state)
 		iobatch_result_deinit(&result);
 		assert_non_null(text);
 		/* Known, not known, known to be another one. */
-		pattern_line(algorithm, "gone", 3 * BLOCK, line);
+		hashing_pattern_line(algorithm, "gone", 3 * BLOCK, line);
 		fputs(line, text);
-		pattern_line(algorithm, "file", 3 * BLOCK, line);
+		hashing_pattern_line(algorithm, "file", 3 * BLOCK, line);
 		fputs(line, text);
-		pattern_line(algorithm, "other", 2 * BLOCK, line);
+		hashing_pattern_line(algorithm, "other", 2 * BLOCK, line);
 		fputs(line, text);
 		assert_int_equal(fclose(text), 0);
 
@@ -234,7 +192,7 @@ static void a_line_whose_digest_is_known_is_compared_and_not_read(void **state)
 		iobatch_processor_free(processor);
 		iobatch_source_free(source);
 		close(manifest.fd);
-		assert_manifest("report", "gone: OK\nfile: OK\nother: FAILED\n");
+		hashing_assert_manifest("report", "gone: OK\nfile: OK\nother: FAILED\n");
 	}
 }
 
