@@ -18,9 +18,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* How long a run that was killed may take to be really gone. */
-#define LOCK_WAIT_MS 3000u
-
 static enum resume_judge judge_for(const struct job *job)
 {
 	switch (job_effect(job)) {
@@ -178,7 +175,7 @@ static int open_journal(struct durable *durable, const struct durable_wish *wish
 	                                  : JOURNAL_NEW,
 		.failed_only = wish->failed_only && !durable->carries,
 		.force = wish->force,
-		.wait_ms = LOCK_WAIT_MS,
+		.wait_ms = JOURNAL_WAIT_MS,
 		.sync = job->journal.sync,
 		.job = job->name,
 		.hash = hash,

@@ -15,8 +15,6 @@
 #include <string.h>
 #include <time.h>
 
-#define LOCK_WAIT_MS 3000u
-
 enum task {
 	TASK_SUMMARY,
 	TASK_FAILED,
@@ -273,7 +271,7 @@ static int repair(const struct arguments *arguments)
 {
 	uint64_t cut = 0;
 	char *message = NULL, *name;
-	int err = journal_repair(arguments->path, LOCK_WAIT_MS, &cut, &message);
+	int err = journal_repair(arguments->path, JOURNAL_WAIT_MS, &cut, &message);
 
 	if (err)
 		return complain(arguments, err, message);

@@ -38,6 +38,9 @@ enum journal_mode {
 #define JOURNAL_OTHER_VERSION (-EPROTONOSUPPORT) /* of a format that is not known here */
 #define JOURNAL_BAD (-EBADMSG) /* it is no journal, or has a bad line that is not its end */
 
+/* How long a run that was killed may take to be really gone: what a command waits for the lock. */
+#define JOURNAL_WAIT_MS 3000u
+
 struct journal_options {
 	const char *path;
 	enum journal_mode mode;

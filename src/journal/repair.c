@@ -77,11 +77,14 @@ int journal_repair(const char *path, unsigned wait_ms, uint64_t *ret_cut, char *
 		err = lock(&scan, wait_ms);
 	if (!err) {
 		err = read_through(&scan);
-		/* A head that is not good leaves nothing that says whose it is. */
+		/* A head that is not good leaves nothing that says whose it is; an empty file is
+		 * as good as a new one. */
 		if ((err == JOURNAL_BAD || !err) && journal_reader_begun(scan.reader)) {
 			free(scan.error);
 			scan.error = NULL;
 			err = cut(&scan, ret_cut);
+		} else if (!err && !journal_reader_torn(scan.reader)) {
+			*ret_cut = 0;
 		} else if (!err) {
 			err = scan_fail(&scan, JOURNAL_BAD, "its head is not whole");
 		}

@@ -183,3 +183,29 @@ void book_write(const struct book *book, const char *bytes, size_t size)
 	assert_int_equal(write(fd, bytes, size), size);
 	close(fd);
 }
+
+const char *book_path(const struct book *book, const char *name)
+{
+	static char paths[8][160];
+	static unsigned next;
+	char *path = paths[next++ % 8];
+
+	snprintf(path, sizeof(paths[0]), "%s/%s", book->directory, name);
+	return path;
+}
+
+void book_make(const struct book *book, const char *name)
+{
+	int fd = open(book_path(book, name), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	struct timespec now;
+	struct stat stat_;
+
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &stat_), 0);
+	close(fd);
+	do
+		clock_gettime(CLOCK_REALTIME, &now);
+	while ((now.tv_sec - stat_.st_ctim.tv_sec) * 1000000000 +
+	               (now.tv_nsec - stat_.st_ctim.tv_nsec) <
+	       25000000);
+}

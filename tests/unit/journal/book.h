@@ -50,6 +50,11 @@ void book_intent(struct book *book, const char *name, const struct iobatch_op *o
 /* Whatever the outcome is; it took duration_ns until now. */
 void book_add(struct book *book, const struct iobatch_outcome *outcome);
 
+/* The path of a name in the directory of the journal; the last eight of them are valid. */
+const char *book_path(const struct book *book, const char *name);
+/* Makes a file there, and lets time pass until it is older than anything that begins now. */
+void book_make(const struct book *book, const char *name);
+
 /* The whole file, to be freed; and the file made anew. */
 char *book_read(const struct book *book, size_t *ret_size);
 void book_write(const struct book *book, const char *bytes, size_t size);

@@ -20,7 +20,6 @@
 static struct book book;
 static struct resume *resume;
 static struct iobatch_file *file;
-static char path[4][160];
 
 static int setup(void **state)
 {
@@ -39,33 +38,6 @@ static int teardown(void **state)
 	resume_free(resume);
 	free(file);
 	return 0;
-}
-
-/* The path of a name in the directory of the journal; of the last four of them. */
-static const char *in(const char *name)
-{
-	static unsigned next;
-	char *to = path[next++ % 4];
-
-	snprintf(to, sizeof(path[0]), "%s/%s", book.directory, name);
-	return to;
-}
-
-/* Makes a file, and lets time pass until it is older than anything that begins now. */
-static void make(const char *name)
-{
-	int fd = open(in(name), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	struct timespec now;
-	struct stat stat_;
-
-	assert_true(fd >= 0);
-	assert_int_equal(fstat(fd, &stat_), 0);
-	close(fd);
-	do
-		clock_gettime(CLOCK_REALTIME, &now);
-	while ((now.tv_sec - stat_.st_ctim.tv_sec) * 1000000000 +
-	               (now.tv_nsec - stat_.st_ctim.tv_nsec) <
-	       25000000);
 }
 
 static void take(const char *name)
@@ -92,7 +64,7 @@ static void ended(int error, const char *note)
 
 static void ended_as(const char *name, int error, const char *note)
 {
-	take(in(name));
+	take(book_path(&book, name));
 	ended(error, note);
 }
 
@@ -130,7 +102,7 @@ static void brings(const char *note)
 
 static void brings_as(const char *name, const char *note)
 {
-	take(in(name));
+	take(book_path(&book, name));
 	brings(note);
 }
 
@@ -139,12 +111,12 @@ static void what_is_done_comes_with_its_note_and_all_else_comes_without(void **s
 	uint64_t done, failed, open;
 
 	(void)state;
-	make("done");
-	make("silent");
-	make("skipped");
-	make("failed");
-	make("cancelled");
-	make("unknown");
+	book_make(&book, "done");
+	book_make(&book, "silent");
+	book_make(&book, "skipped");
+	book_make(&book, "failed");
+	book_make(&book, "cancelled");
+	book_make(&book, "unknown");
 	ended_as("done", 0, "a\tnote: \xff");
 	ended_as("silent", 0, NULL);
 	ended_as("failed", -EIO, NULL);
@@ -165,9 +137,9 @@ static void what_is_done_comes_with_its_note_and_all_else_comes_without(void **s
 static void the_latest_note_holds(void **state)
 {
 	(void)state;
-	make("twice");
-	make("then failed");
-	make("failed first");
+	book_make(&book, "twice");
+	book_make(&book, "then failed");
+	book_make(&book, "failed first");
 	ended_as("twice", 0, "first");
 	ended_as("then failed", 0, "gone");
 	ended_as("failed first", -EIO, NULL);
@@ -184,21 +156,21 @@ static void the_latest_note_holds(void **state)
 static void a_file_that_has_changed_or_is_gone_comes_without_a_note(void **state)
 {
 	(void)state;
-	make("changed");
-	make("gone");
-	make("same");
-	make("target");
-	assert_int_equal(symlink("target", in("link")), 0);
-	make("later");
+	book_make(&book, "changed");
+	book_make(&book, "gone");
+	book_make(&book, "same");
+	book_make(&book, "target");
+	assert_int_equal(symlink("target", book_path(&book, "link")), 0);
+	book_make(&book, "later");
 	ended_as("changed", 0, "note");
 	ended_as("gone", 0, "note");
 	ended_as("same", 0, "note");
 	ended_as("link", 0, "note");
 	again(RESUME_CHANGED_SINCE_BEGUN);
 	brings_as("link", "note");
-	assert_int_equal(truncate(in("changed"), 3), 0);
-	assert_int_equal(unlink(in("gone")), 0);
-	assert_int_equal(unlink(in("target")), 0);
+	assert_int_equal(truncate(book_path(&book, "changed"), 3), 0);
+	assert_int_equal(unlink(book_path(&book, "gone")), 0);
+	assert_int_equal(unlink(book_path(&book, "target")), 0);
 	brings_as("changed", NULL);
 	assert_int_equal(counts().changed, 1);
 	brings_as("gone", NULL);
@@ -210,8 +182,8 @@ static void a_file_that_has_changed_or_is_gone_comes_without_a_note(void **state
 static void a_note_is_of_one_identity(void **state)
 {
 	(void)state;
-	make("a");
-	take(in("a"));
+	book_make(&book, "a");
+	take(book_path(&book, "a"));
 	file->extra_length = 3;
 	memcpy(file->path + file->path_length + 1, "abc", 3);
 	ended(0, "of abc");
@@ -233,7 +205,7 @@ static void an_item_that_has_come_to_what_was_known_is_not_recorded_again(void *
 	size_t size, size_then;
 
 	(void)state;
-	make("a");
+	book_make(&book, "a");
 	ended_as("a", 0, "note");
 	again(RESUME_CHANGED_SINCE_BEGUN);
 	brings_as("a", "note");
@@ -300,9 +272,9 @@ static void a_line_that_is_not_what_it_was_is_no_note(void **state)
 	char *bytes, *note;
 
 	(void)state;
-	make("a");
-	make("b");
-	make("c");
+	book_make(&book, "a");
+	book_make(&book, "b");
+	book_make(&book, "c");
 	ended_as("a", 0, "note a");
 	ended_as("b", 0, "note b");
 	ended_as("c", 0, "note c");

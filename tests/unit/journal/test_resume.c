@@ -16,7 +16,6 @@
 
 static struct book book;
 static struct resume *resume;
-static char path[8][160];
 
 static int setup(void **state)
 {
@@ -35,37 +34,10 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The path of a name in the directory of the journal; of the last eight of them. */
-static const char *in(const char *name)
-{
-	static unsigned next;
-	char *to = path[next++ % 8];
-
-	snprintf(to, sizeof(path[0]), "%s/%s", book.directory, name);
-	return to;
-}
-
-/* Makes a file, and lets time pass until it is older than anything that begins now. */
-static void make(const char *name)
-{
-	int fd = open(in(name), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	struct timespec now;
-	struct stat stat_;
-
-	assert_true(fd >= 0);
-	assert_int_equal(fstat(fd, &stat_), 0);
-	close(fd);
-	do
-		clock_gettime(CLOCK_REALTIME, &now);
-	while ((now.tv_sec - stat_.st_ctim.tv_sec) * 1000000000 +
-	               (now.tv_nsec - stat_.st_ctim.tv_nsec) <
-	       25000000);
-}
-
 /* An item has ended that took so long. */
 static void ended(const char *name, int error, uint64_t duration_s)
 {
-	struct iobatch_file *file = book_file(in(name));
+	struct iobatch_file *file = book_file(book_path(&book, name));
 	struct iobatch_outcome outcome = {
 		.object = file,
 		.error = error,
@@ -82,17 +54,17 @@ static void ended(const char *name, int error, uint64_t duration_s)
 
 static void about_to_unlink(const char *name)
 {
-	struct iobatch_op op = iobatch_op_unlinkat(AT_FDCWD, in(name), 0);
+	struct iobatch_op op = iobatch_op_unlinkat(AT_FDCWD, book_path(&book, name), 0);
 
-	book_intent(&book, in(name), &op);
+	book_intent(&book, book_path(&book, name), &op);
 }
 
 static void about_to_rename(const char *name, const char *target)
 {
-	struct iobatch_op op =
-		iobatch_op_renameat(AT_FDCWD, in(name), AT_FDCWD, in(target), RENAME_NOREPLACE);
+	struct iobatch_op op = iobatch_op_renameat(AT_FDCWD, book_path(&book, name), AT_FDCWD,
+	                                           book_path(&book, target), RENAME_NOREPLACE);
 
-	book_intent(&book, in(name), &op);
+	book_intent(&book, book_path(&book, name), &op);
 }
 
 static void again(enum resume_what what, enum resume_judge judge)
@@ -105,7 +77,7 @@ static void again(enum resume_what what, enum resume_judge judge)
 
 static bool keeps(const char *name)
 {
-	struct iobatch_file *file = book_file(in(name));
+	struct iobatch_file *file = book_file(book_path(&book, name));
 	bool kept = resume_keep(resume, file);
 
 	free(file);
@@ -123,11 +95,11 @@ static struct resume_counts counts(void)
 static void what_is_done_is_left_out_and_nothing_else(void **state)
 {
 	(void)state;
-	make("done");
-	make("failed");
-	make("stuck");
-	make("cancelled");
-	make("unknown");
+	book_make(&book, "done");
+	book_make(&book, "failed");
+	book_make(&book, "stuck");
+	book_make(&book, "cancelled");
+	book_make(&book, "unknown");
 	ended("done", 0, 0);
 	ended("failed", -EIO, 0);
 	ended("stuck", -ETIME, 0);
@@ -166,8 +138,8 @@ static void an_item_that_was_cancelled_is_what_it_was_before(void **state)
 	uint64_t done, failed, open;
 
 	(void)state;
-	make("done");
-	make("open");
+	book_make(&book, "done");
+	book_make(&book, "open");
 	ended("failed", -EIO, 0);
 	ended("tried again", -EIO, 0);
 	ended("done", 0, 0);
@@ -178,7 +150,7 @@ static void an_item_that_was_cancelled_is_what_it_was_before(void **state)
 	ended("open", -ECANCELED, 0);
 	ended("new", -ECANCELED, 0);
 	/* After some attempts. */
-	book_outcome(&book, in("tried again"), -ECANCELED);
+	book_outcome(&book, book_path(&book, "tried again"), -ECANCELED);
 	again(RESUME_FAILED, RESUME_CHANGED_SINCE_BEGUN);
 	resume_known(resume, &done, &failed, &open);
 	assert_int_equal(done, 1);
@@ -196,8 +168,8 @@ static void the_latest_outcome_holds(void **state)
 	uint64_t done, failed, open;
 
 	(void)state;
-	make("first failed");
-	make("first done");
+	book_make(&book, "first failed");
+	book_make(&book, "first done");
 	ended("first failed", -EIO, 0);
 	ended("first failed", 0, 0);
 	ended("first done", 0, 0);
@@ -214,8 +186,8 @@ static void the_latest_outcome_holds(void **state)
 static void what_was_changed_since_it_was_begun_is_done_again(void **state)
 {
 	(void)state;
-	make("changed");
-	make("same");
+	book_make(&book, "changed");
+	book_make(&book, "same");
 	ended("changed", 0, 3600);
 	ended("same", 0, 0);
 	again(RESUME_REST, RESUME_CHANGED_SINCE_BEGUN);
@@ -228,22 +200,22 @@ static void what_was_changed_since_it_was_begun_is_done_again(void **state)
 static void what_a_link_points_to_is_looked_at_where_links_are_followed(void **state)
 {
 	(void)state;
-	make("target");
-	assert_int_equal(symlink("target", in("link")), 0);
-	make("other");
+	book_make(&book, "target");
+	assert_int_equal(symlink("target", book_path(&book, "link")), 0);
+	book_make(&book, "other");
 	ended("link", 0, 0);
 	again(RESUME_REST, RESUME_CHANGED_SINCE_BEGUN);
 	assert_false(keeps("link"));
-	assert_int_equal(truncate(in("target"), 5), 0);
+	assert_int_equal(truncate(book_path(&book, "target"), 5), 0);
 	assert_true(keeps("link"));
 }
 
 static void a_file_with_several_names_is_done_again_when_they_are_to_be_of_one_file(void **state)
 {
 	(void)state;
-	make("first");
-	assert_int_equal(link(in("first"), in("second")), 0);
-	make("alone");
+	book_make(&book, "first");
+	assert_int_equal(link(book_path(&book, "first"), book_path(&book, "second")), 0);
+	book_make(&book, "alone");
 	ended("first", 0, 0);
 	ended("alone", 0, 0);
 	again(RESUME_REST, RESUME_CHANGED_SINCE_BEGUN);
@@ -257,11 +229,11 @@ static void a_file_with_several_names_is_done_again_when_they_are_to_be_of_one_f
 static void what_a_job_changes_itself_is_not_for_that_done_again(void **state)
 {
 	(void)state;
-	make("own");
+	book_make(&book, "own");
 	ended("own", 0, 3600);
 	again(RESUME_REST, RESUME_CHANGED_SINCE_DONE);
 	assert_false(keeps("own"));
-	assert_int_equal(chmod(in("own"), 0640), 0);
+	assert_int_equal(chmod(book_path(&book, "own"), 0640), 0);
 	assert_true(keeps("own"));
 	again(RESUME_REST, RESUME_NEVER);
 	assert_false(keeps("own"));
@@ -270,7 +242,7 @@ static void what_a_job_changes_itself_is_not_for_that_done_again(void **state)
 static void what_was_removed_and_is_there_is_removed_again(void **state)
 {
 	(void)state;
-	make("there");
+	book_make(&book, "there");
 	ended("there", 0, 0);
 	ended("gone", 0, 0);
 	again(RESUME_REST, RESUME_IS_THERE);
@@ -282,11 +254,11 @@ static void what_was_removed_and_is_there_is_removed_again(void **state)
 
 static void ranges_and_what_stands_behind_a_name_are_other_items(void **state)
 {
-	struct iobatch_file *file = book_file(in("a"));
+	struct iobatch_file *file = book_file(book_path(&book, "a"));
 	struct iobatch_outcome outcome = {.object = file, .opcode = -1};
 
 	(void)state;
-	make("a");
+	book_make(&book, "a");
 	file->offset = 4096;
 	file->length = 4096;
 	file->extra_length = 3;
@@ -327,7 +299,7 @@ static void an_item_that_was_about_to_go_and_is_gone_is_done(void **state)
 	const void *at = NULL;
 
 	(void)state;
-	make("there");
+	book_make(&book, "there");
 	about_to_unlink("there");
 	about_to_unlink("gone");
 	about_to_unlink("never given again");
@@ -349,7 +321,7 @@ static void what_an_op_on_another_name_has_left_open_is_done_again(void **state)
 		iobatch_op_renameat(AT_FDCWD, "temporary", AT_FDCWD, "final/name", 0);
 
 	(void)state;
-	book_intent(&book, in("source"), &op);
+	book_intent(&book, book_path(&book, "source"), &op);
 	again(RESUME_REST, RESUME_CHANGED_SINCE_BEGUN);
 	/* Though it is gone: that is for the item to say. */
 	assert_true(keeps("source"));
@@ -360,14 +332,14 @@ static void what_an_op_on_another_name_has_left_open_is_done_again(void **state)
 static void a_name_that_an_item_was_given_is_not_renamed_again(void **state)
 {
 	(void)state;
-	make("new");
+	book_make(&book, "new");
 	about_to_rename("old", "new");
 	ended("old", 0, 0);
 	again(RESUME_REST, RESUME_IS_THERE);
 	assert_false(keeps("new"));
 	assert_false(keeps("old"));
 	/* But what has come to its old name is. */
-	make("old");
+	book_make(&book, "old");
 	assert_true(keeps("old"));
 }
 
@@ -375,17 +347,18 @@ static void a_name_that_an_item_was_given_is_not_renamed_again(void **state)
 static void a_move_to_another_directory_leaves_names_here_alone(void **state)
 {
 	const struct record *record;
-	struct iobatch_op op = iobatch_op_renameat(AT_FDCWD, in("a"), 5, in("b"), 0);
+	struct iobatch_op op =
+		iobatch_op_renameat(AT_FDCWD, book_path(&book, "a"), 5, book_path(&book, "b"), 0);
 	const void *at = NULL;
 
 	(void)state;
-	make("b");
-	book_intent(&book, in("a"), &op);
+	book_make(&book, "b");
+	book_intent(&book, book_path(&book, "a"), &op);
 	again(RESUME_REST, RESUME_IS_THERE);
 	record = resume_open_next(resume, &at);
 	assert_true(record->own);
 	assert_int_equal(record->place, RECORD_ELSEWHERE);
-	assert_string_equal(record->target, in("b"));
+	assert_string_equal(record->target, book_path(&book, "b"));
 	assert_true(keeps("b"));
 	assert_false(keeps("a"));
 }
@@ -393,8 +366,8 @@ static void a_move_to_another_directory_leaves_names_here_alone(void **state)
 static void a_failed_rename_leaves_its_target_to_be_renamed(void **state)
 {
 	(void)state;
-	make("new");
-	make("old");
+	book_make(&book, "new");
+	book_make(&book, "old");
 	about_to_rename("old", "new");
 	ended("old", -EEXIST, 0);
 	again(RESUME_REST, RESUME_IS_THERE);
@@ -405,9 +378,9 @@ static void a_failed_rename_leaves_its_target_to_be_renamed(void **state)
 static void a_rename_that_was_left_open_is_looked_at(void **state)
 {
 	(void)state;
-	make("new");
-	make("other new");
-	make("other");
+	book_make(&book, "new");
+	book_make(&book, "other new");
+	book_make(&book, "other");
 	about_to_rename("old", "new");
 	about_to_rename("other", "other new");
 	again(RESUME_REST, RESUME_IS_THERE);
@@ -426,7 +399,7 @@ static void a_rename_that_was_left_open_is_looked_at(void **state)
 static void a_rename_of_two_steps_is_known_by_its_first(void **state)
 {
 	(void)state;
-	make("new");
+	book_make(&book, "new");
 	about_to_rename("old", "new");
 	about_to_unlink("old");
 	again(RESUME_REST, RESUME_IS_THERE);
@@ -435,7 +408,7 @@ static void a_rename_of_two_steps_is_known_by_its_first(void **state)
 
 static bool keeps_directory(const char *name)
 {
-	struct iobatch_file *file = book_file(in(name));
+	struct iobatch_file *file = book_file(book_path(&book, name));
 	bool kept;
 
 	file->type = DT_DIR;
@@ -473,14 +446,14 @@ static void a_walk_gives_what_is_left(void **state)
 	char found[200] = "";
 
 	(void)state;
-	assert_int_equal(mkdir(in("tree"), 0700), 0);
-	make("tree/a");
-	make("tree/b");
-	make("tree/c");
+	assert_int_equal(mkdir(book_path(&book, "tree"), 0700), 0);
+	book_make(&book, "tree/a");
+	book_make(&book, "tree/b");
+	book_make(&book, "tree/c");
 	ended("tree/a", 0, 0);
 	ended("tree/b", 0, 3600);
 	again(RESUME_REST, RESUME_CHANGED_SINCE_BEGUN);
-	options.root = in("tree");
+	options.root = book_path(&book, "tree");
 	options.types = IOBATCH_TYPE_FILE | IOBATCH_TYPE_DIRECTORY;
 	options.directories = IOBATCH_DIRECTORIES_LAST;
 	assert_int_equal(iobatch_source_walk(&options, &source), 0);
