@@ -74,10 +74,8 @@ rm -rf copied
 		--progress none --result result.json
 ) 2>"$err"
 status=$?
-case $status in
-0 | 1) is "16 descriptors, 2 rings: copy ends" "$status" "$status" ;;
-*) is "16 descriptors, 2 rings: copy ends" "0 or 1" "$status" ;;
-esac
+[ $status -le 1 ]
+ok "16 descriptors, 2 rings: copy ends (exit status $status)"
 is "all items have an outcome" "$items" "$(value result.json total_processed)"
 kinds=$(value result.json errors)
 others=0

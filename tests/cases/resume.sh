@@ -87,4 +87,29 @@ holds "has no failures" "$out" "3 done, 0 skipped, 0 failed"
 exits "--resume with nothing to resume" 0 chmod 600 --files-from=missing --root=. --journal=jnew --resume
 [ -s jnew ]
 ok "begins a journal"
+
+# Names from standard input, which are other ones in part the second time.
+touch p q r
+printf 'p\nq\nlater\n' | "$iobatch" chmod 640 --files-from=- --root=. --journal=ji ${executor:+--executor=$executor} >"$out" 2>"$err"
+is "a list from standard input, of which one is not there" 1 $?
+touch later
+printf 'p\nq\nlater\nr\n' |
+	"$iobatch" chmod 640 --files-from=- --root=. --journal=ji --resume --result=result.json ${executor:+--executor=$executor} >"$out" 2>"$err"
+is "resumed with one more" 0 $?
+is "what has failed and what is new is done" "2 2" "$(value result.json total_processed) $(value result.json resumed done)"
+is "so that all are" "640 640 640 640" "$(echo $(stat -c %a p q r later))"
+
+# Ranges of one file: each is an item, and what is behind the end of the file then is new.
+head -c 20480 /dev/urandom >ranged
+touch -d 2020-01-01 ranged
+sleep 0.05
+printf 'items: {range: {path: ranged, block_size: 4096}}\nprocessor: {read: {}}\noptions: {journal: {file: jr}}\n' >job.yaml
+exits "ranges of a file" 0 run job.yaml --result=result.json
+is "are items" 5 "$(value result.json successful)"
+exits "resumed" 0 run job.yaml --resume --result=result.json
+is "are done" "0 5" "$(value result.json total_processed) $(value result.json resumed done)"
+sleep 0.05
+head -c 4096 /dev/urandom >>ranged
+exits "of a file that has grown" 0 run job.yaml --resume --result=result.json
+is "all are done again, since it has changed" "6 5" "$(value result.json total_processed) $(value result.json resumed changed)"
 done_testing

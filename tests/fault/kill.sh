@@ -93,6 +93,12 @@ complain() {
 	wrong="$wrong $1;"
 }
 
+# counted: what the result says has succeeded, with what was left out as done before.
+counted() {
+	done_then=$(value result.json resumed done 2>/dev/null)
+	echo $(($(value result.json successful) + ${done_then:-0}))
+}
+
 # keep WAY DIRECTORY: all that the job leaves, to be compared with.
 keep() {
 	rm -rf "$2"
@@ -101,6 +107,7 @@ keep() {
 	[ "$1" != move_away ] || cp -a other "$2/other"
 	settled >"$2/settled"
 	items >"$2/items"
+	counted >"$2/counted"
 	# The time that a directory had before something was taken out of it is not to be known again.
 	case $1 in move*) find "$2" -type d -exec touch -d 2020-01-01 {} + ;; esac
 	touch -d 2020-01-01 "$2" "$2/place"
@@ -149,6 +156,10 @@ one() {
 	"$iobatch" journal --check journals/j >"$out" 2>&1 || complain "the journal is bad: $(head -n 1 "$out")"
 	keep $1 after
 	cmp -s "$1.whole/items" after/items || complain "items: $(cat after/items), not $(cat "$1.whole/items")"
+	# What is taken away is nobody's item the next time, and stands in the journal alone.
+	case $1 in
+	copy* | hash) cmp -s "$1.whole/counted" after/counted || complain "the result counts $(cat after/counted), not $(cat "$1.whole/counted")" ;;
+	esac
 	diff "$1.whole/settled" after/settled >"$out" || complain "other items are done: $(head -n 4 "$out" | tr '\n' ' ')"
 	[ -z "$(find place other -name '*.iobatch-*')" ] || complain "temporary files are left"
 	"$programs/same_tree" "$1.whole/place" after/place >"$out" 2>&1 || complain "$(head -n 3 "$out" | tr '\n' ' ')"
